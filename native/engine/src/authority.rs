@@ -1,0 +1,225 @@
+//! Hosts and ports, parsed once: a host is a name or an address, so nothing that comes later looks at a
+//! string's prefix to tell loopback from the rest.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+use hyper::http;
+use thiserror::Error;
+
+/// Whether the upstream is spoken to in clear or over TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// `http`, and `ws`.
+    Http,
+    /// `https`, and `wss`.
+    Https,
+}
+
+impl Scheme {
+    /// The port that an authority without one means.
+    #[must_use]
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+
+    /// Its name in a URI.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// A host and a port. Its text form is that of a URI: `[::1]:3000`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Authority {
+    /// The host.
+    pub host: Host,
+    /// The port, never 0.
+    pub port: u16,
+}
+
+/// The text is not `host:port`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("not a host and a port from 1 to 65535")]
+pub struct InvalidAuthority;
+
+impl Authority {
+    /// Parses `host:port`, or `host` alone where there is a port to default to.
+    pub fn parse(text: &str, default_port: Option<u16>) -> Result<Self, InvalidAuthority> {
+        let authority = http::uri::Authority::from_str(text).map_err(|_| InvalidAuthority)?;
+        let host = authority.host();
+        let rest = text.strip_prefix(host).ok_or(InvalidAuthority)?;
+        let port = match rest.strip_prefix(':') {
+            Some(port) => parse_port(port)?,
+            None if rest.is_empty() => default_port.ok_or(InvalidAuthority)?,
+            None => return Err(InvalidAuthority),
+        };
+        Ok(Self { host: host.parse()?, port })
+    }
+}
+
+impl FromStr for Authority {
+    type Err = InvalidAuthority;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text, None)
+    }
+}
+
+impl fmt::Display for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+fn parse_port(text: &str) -> Result<u16, InvalidAuthority> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse() {
+        Ok(port) if digits && port != 0 => Ok(port),
+        _ => Err(InvalidAuthority),
+    }
+}
+
+/// A host: a name in lower case, or an address.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Host {
+    /// A registered name, lower case, as sent but for that.
+    Name(Box<str>),
+    /// An address literal.
+    Ip(IpAddr),
+}
+
+impl Host {
+    /// Whether this is the user's own machine by its name or address alone: `localhost`, `*.localhost`
+    /// (RFC 6761), 127.0.0.0/8, `::1`, their IPv4-mapped forms, and the unspecified addresses, which
+    /// connect to loopback too.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self {
+            Self::Name(name) => {
+                let name = name.strip_suffix('.').unwrap_or(name);
+                name == "localhost" || name.ends_with(".localhost")
+            }
+            Self::Ip(ip) => leads_to_loopback(*ip),
+        }
+    }
+}
+
+/// Whether connecting to this address ends on this machine's loopback.
+pub(crate) fn leads_to_loopback(ip: IpAddr) -> bool {
+    let ip = ip.to_canonical();
+    ip.is_loopback() || ip.is_unspecified()
+}
+
+impl FromStr for Host {
+    type Err = InvalidAuthority;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(literal) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            let ip: Ipv6Addr = literal.parse().map_err(|_| InvalidAuthority)?;
+            return Ok(Self::Ip(ip.into()));
+        }
+        if let Ok(ip) = text.parse::<Ipv4Addr>() {
+            return Ok(Self::Ip(ip.into()));
+        }
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+        let empty_label = text.strip_suffix('.').unwrap_or(text).split('.').any(str::is_empty);
+        if empty_label || text.len() > 254 || !text.bytes().all(allowed) {
+            return Err(InvalidAuthority);
+        }
+        Ok(Self::Name(text.to_ascii_lowercase().into()))
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Ip(IpAddr::V4(ip)) => ip.fmt(f),
+            Self::Ip(IpAddr::V6(ip)) => write!(f, "[{ip}]"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(text: &str) -> Host {
+        text.parse().unwrap_or_else(|_| panic!("{text} is a host"))
+    }
+
+    #[test]
+    fn loopback_is_told_by_the_parsed_host() {
+        let loopback = [
+            "localhost",
+            "LOCALHOST",
+            "localhost.",
+            "app.localhost",
+            "a.b.LocalHost.",
+            "127.0.0.1",
+            "127.1.2.3",
+            "0.0.0.0",
+            "[::1]",
+            "[::]",
+            "[::ffff:127.1.2.3]",
+            "[::ffff:0.0.0.0]",
+        ];
+        for text in loopback {
+            assert!(host(text).is_loopback(), "{text} is loopback");
+        }
+        let elsewhere = [
+            "localhost.evil.test",
+            "127.evil.com",
+            "127.0.0.1.evil.test",
+            "notlocalhost",
+            "128.0.0.1",
+            "10.0.0.1",
+            "[::2]",
+            "[::ffff:10.0.0.1]",
+            "xlocalhost",
+            "localhost-x",
+            "1.localhost.test",
+        ];
+        for text in elsewhere {
+            assert!(!host(text).is_loopback(), "{text} is not loopback");
+        }
+    }
+
+    #[test]
+    fn an_authority_round_trips_or_is_refused() {
+        for text in ["localhost:3000", "[::1]:443", "127.0.0.1:1", "a-b.example:65535"] {
+            assert_eq!(text.parse::<Authority>().unwrap().to_string(), text);
+        }
+        let refused = [
+            "",
+            "localhost",
+            "localhost:",
+            "localhost:0",
+            "localhost:65536",
+            "localhost:+80",
+            ":80",
+            "localhost:80:80",
+            "user@localhost:80",
+            "[::1]",
+            "[::1:443",
+            "::1:443",
+            "local host:80",
+            "localhost:80/",
+            "a..b:80",
+            "[fe80::1%25eth0]:80",
+            "localhost:８０",
+        ];
+        for text in refused {
+            assert_eq!(text.parse::<Authority>(), Err(InvalidAuthority), "{text}");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! One downstream connection: HTTP/2 if it opens with the preface, HTTP/1.1 otherwise.
+//!
+//! The same code serves what is inside an intercepted tunnel; such a connection knows its context from the
+//! CONNECT that opened it, and its requests need no credentials of their own.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::AsyncReadExt as _;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::authority::Authority;
+use crate::context::Context;
+use crate::counters::Counted;
+use crate::event::{Event, Phase};
+use crate::request;
+use crate::server::Proxy;
+use crate::stream::Stream;
+
+/// RFC 9113, section 3.4.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// What the requests of one downstream connection share.
+pub(crate) struct Connection {
+    pub(crate) proxy: Arc<Proxy>,
+    pub(crate) identity: Identity,
+    closed: CancellationToken,
+    counted: Counted,
+}
+
+/// Whose requests a connection carries.
+pub(crate) enum Identity {
+    /// Every request says so itself, by its credentials.
+    PerRequest,
+    /// Those of the context that opened the tunnel around this connection.
+    Tunnel { context: Arc<Context>, authority: Authority },
+}
+
+impl Connection {
+    /// A connection from the listening socket.
+    pub(crate) fn accepted(proxy: &Arc<Proxy>) -> Arc<Self> {
+        Self::new(proxy, Identity::PerRequest, proxy.stopping.child_token())
+    }
+
+    /// A connection inside an intercepted tunnel: it ends with the context that opened it.
+    pub(crate) fn inside(
+        proxy: &Arc<Proxy>,
+        context: Arc<Context>,
+        authority: Authority,
+    ) -> Arc<Self> {
+        let closed = context.released.child_token();
+        Self::new(proxy, Identity::Tunnel { context, authority }, closed)
+    }
+
+    fn new(proxy: &Arc<Proxy>, identity: Identity, closed: CancellationToken) -> Arc<Self> {
+        let counted = proxy.counters.connections.enter();
+        let connection_id = counted.number();
+        proxy.emit(|| Event::Connection { phase: Phase::Opened, connection_id });
+        Arc::new(Self { proxy: Arc::clone(proxy), identity, closed, counted })
+    }
+
+    /// The authority of the tunnel around this connection.
+    pub(crate) fn tunnel(&self) -> Option<&Authority> {
+        match &self.identity {
+            Identity::PerRequest => None,
+            Identity::Tunnel { authority, .. } => Some(authority),
+        }
+    }
+
+    /// Ends the connection at once, whatever it is doing.
+    pub(crate) fn close(&self) {
+        self.closed.cancel();
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let connection_id = self.counted.number();
+        self.proxy.emit(|| Event::Connection { phase: Phase::Closed, connection_id });
+    }
+}
+
+/// Serves a connection until either peer, its context or the server ends it.
+///
+/// The type is erased because an intercepted tunnel leads back here.
+pub(crate) fn serve(
+    stream: Stream,
+    connection: Arc<Connection>,
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        let closed = connection.closed.clone();
+        closed.run_until_cancelled(speak(stream, connection)).await;
+    })
+}
+
+async fn speak(mut stream: Stream, connection: Arc<Connection>) {
+    let limit = connection.proxy.timeouts.request_head;
+    let preface = timeout(limit, opens_with_preface(&mut stream, &connection.proxy)).await;
+    let Ok(Ok(http2)) = preface else { return };
+    let served = if http2 {
+        serve_http2(stream, connection).await
+    } else {
+        serve_http1(stream, connection).await
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "a downstream connection ended early");
+    }
+}
+
+/// Reads only as far as the bytes agree with the preface, and gives them back.
+async fn opens_with_preface(stream: &mut Stream, proxy: &Proxy) -> io::Result<bool> {
+    if !proxy.http2 {
+        return Ok(false);
+    }
+    let mut read = BytesMut::new();
+    while read.len() < PREFACE.len() && PREFACE.starts_with(&read) {
+        if stream.read_buf(&mut read).await? == 0 {
+            break;
+        }
+    }
+    let preface = read.starts_with(PREFACE);
+    stream.give_back(read.freeze());
+    Ok(preface)
+}
+
+async fn serve_http1(stream: Stream, connection: Arc<Connection>) -> hyper::Result<()> {
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(connection.proxy.timeouts.request_head)
+        .auto_date_header(false)
+        .serve_connection(
+            TokioIo::new(stream),
+            service_fn(move |request| {
+                let connection = Arc::clone(&connection);
+                async move { Ok::<_, Infallible>(request::serve(connection, request).await) }
+            }),
+        )
+        .with_upgrades()
+        .await
+}
+
+/// Windows large enough that one stream over loopback is not held up by its flow control.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 4 << 20;
+
+async fn serve_http2(stream: Stream, connection: Arc<Connection>) -> hyper::Result<()> {
+    http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(1000)
+        .auto_date_header(false)
+        .serve_connection(
+            TokioIo::new(stream),
+            service_fn(move |request| {
+                let connection = Arc::clone(&connection);
+                async move { Ok::<_, Infallible>(request::serve(connection, request).await) }
+            }),
+        )
+        .await
+}

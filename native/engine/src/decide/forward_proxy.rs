@@ -1,0 +1,57 @@
+//! The forward proxy's decision: loopback names follow the route, everything else goes where it says.
+
+use hyper::Method;
+
+use super::{Action, Answer, RequestHead, Scope};
+use crate::authority::{Authority, Host};
+use crate::error::ProxyError;
+use crate::headers;
+use crate::route::{Loopback, Upstream};
+use crate::target::Target;
+
+/// A host that can never exist (RFC 6761, section 6.4) and that the proxy answers for itself.
+const OWN_HOST: &str = "tabport.invalid";
+
+/// Decides what to do with a request that has been authenticated.
+pub fn decide(head: &RequestHead<'_>, scope: &Scope<'_>) -> Result<Action, ProxyError> {
+    headers::check_request(head.headers)?;
+    let target = Target::of(head.method, head.uri, head.version, head.headers, scope.tunnel)?;
+    if target.authority.host == Host::Name(OWN_HOST.into()) {
+        return own_host(head.method);
+    }
+    let routed = target.authority.host.is_loopback() && scope.route.is_some();
+    let upstream = upstream_for(&target, scope)?;
+    Ok(if head.method == Method::CONNECT {
+        connect(target.authority, upstream, routed)
+    } else if headers::asks_upgrade(head.headers) {
+        Action::Upgrade(upstream)
+    } else {
+        Action::Forward(upstream)
+    })
+}
+
+fn upstream_for(target: &Target, scope: &Scope<'_>) -> Result<Upstream, ProxyError> {
+    let loopback = match scope.route {
+        Some(route) if target.authority.host.is_loopback() => {
+            let lead = route.lead(&target.authority);
+            return lead.map_err(|_| ProxyError::BadRequest("the route does not lead anywhere"));
+        }
+        Some(_) => Loopback::Refused,
+        None => Loopback::Allowed,
+    };
+    let Target { scheme, authority } = target.clone();
+    Ok(Upstream { scheme, authority, routing: None, loopback })
+}
+
+/// Chromium opens `ws://` by CONNECT and speaks plain HTTP inside. Where the route decides, that must be
+/// served like any other request; elsewhere the bytes are nobody's business.
+fn connect(asked: Authority, upstream: Upstream, routed: bool) -> Action {
+    if routed { Action::Intercept { asked, upstream } } else { Action::Tunnel { asked, upstream } }
+}
+
+fn own_host(method: &Method) -> Result<Action, ProxyError> {
+    if method == Method::CONNECT {
+        return Err(ProxyError::BadRequest("this host has nothing to connect to"));
+    }
+    Ok(Action::Respond(Answer::ContextName))
+}

@@ -1,0 +1,114 @@
+//! Everything that can go wrong, as values.
+//!
+//! [`ProxyError`] is what a request can run into; only `respond` turns it into a status. [`StartError`] and
+//! [`ContextError`] are what an embedder can run into; each door gives them its own codes.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use hyper::StatusCode;
+use thiserror::Error;
+
+/// Why a request cannot be served.
+///
+/// The messages go to the client and into events: none names an address, a field value or a query.
+#[derive(Debug, Error)]
+pub enum ProxyError {
+    /// The request breaks a rule of RFC 9110 or 9112.
+    #[error("bad request: {0}")]
+    BadRequest(&'static str),
+    /// No credentials, or none that are valid now.
+    #[error("proxy authentication required")]
+    Unauthenticated,
+    /// A request inside a tunnel names another authority than the tunnel.
+    #[error("this tunnel leads to another authority")]
+    Misdirected,
+    /// A routed context asked for a name that leads to the user's own loopback.
+    #[error("the name resolves to a loopback address, which this context may not reach")]
+    LoopbackRefused,
+    /// The request would come back to this very proxy.
+    #[error("the request leads back to this proxy")]
+    Loop,
+    /// The upstream's name could not be resolved.
+    #[error("the upstream's name could not be resolved")]
+    Dns(#[source] io::Error),
+    /// The upstream refused the connection, or could not be reached.
+    #[error("the upstream refused the connection")]
+    Connect(#[source] io::Error),
+    /// The upstream did not accept the connection in time.
+    #[error("the upstream did not accept the connection in time")]
+    ConnectTimeout,
+    /// The platform's roots could not be loaded.
+    #[error("the platform's certificates could not be loaded")]
+    TrustStore(#[source] rustls::Error),
+    /// The upstream's certificate is not trusted for its name.
+    #[error("the upstream's certificate is not trusted")]
+    TlsCertificate(#[source] io::Error),
+    /// The TLS handshake failed for another reason.
+    #[error("the TLS handshake with the upstream failed")]
+    TlsProtocol(#[source] io::Error),
+    /// The TLS handshake did not end in time.
+    #[error("the TLS handshake with the upstream did not end in time")]
+    TlsTimeout,
+    /// The upstream closed the connection before it answered.
+    #[error("the upstream closed the connection before it answered")]
+    UpstreamClosed(#[source] hyper::Error),
+    /// The upstream's answer is not HTTP, or not an answer to what was asked.
+    #[error("the upstream's answer is not valid")]
+    UpstreamProtocol(#[source] Option<hyper::Error>),
+    /// The upstream's response head did not arrive in time.
+    #[error("the upstream did not answer in time")]
+    ResponseTimeout,
+    /// The gateway a route names did not open the tunnel.
+    #[error("the gateway refused the tunnel")]
+    GatewayRefused(StatusCode),
+    /// The context was released while its request was in flight.
+    #[error("the context was released")]
+    Released,
+}
+
+/// Why a server did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The address cannot be bound.
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Every port of the range is in use.
+    #[error("no free port on {host} among {first} to {last}")]
+    NoFreePort {
+        /// The address to listen on.
+        host: IpAddr,
+        /// The first port that was tried.
+        first: u16,
+        /// The last port that was tried.
+        last: u16,
+    },
+    /// The address is not loopback, and that was not allowed.
+    #[error("{0} is not a loopback address; anyone who reaches it could use the proxy")]
+    NonLoopback(IpAddr),
+    /// The extra certificates are not PEM certificates.
+    #[error("the extra certificates cannot be read: {0}")]
+    ExtraCa(String),
+    /// The system gave no thread, or no event queue.
+    #[error("the server's threads could not be started: {0}")]
+    Threads(#[source] io::Error),
+}
+
+/// Why a context could not be made or released.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum ContextError {
+    /// The server is stopped.
+    #[error("the server is stopped")]
+    Stopped,
+    /// No live context has this id.
+    #[error("no context has the id {0:?}")]
+    Unknown(String),
+    /// The system gave no random bytes for the credentials.
+    #[error("the system gave no random bytes")]
+    Random,
+}

@@ -1,0 +1,110 @@
+//! Fields that end at this hop, and fields that only we may set (RFC 9110, section 7.6.1).
+
+use hyper::HeaderMap;
+use hyper::header::{
+    AUTHORIZATION, CONNECTION, COOKIE, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+};
+
+use crate::error::ProxyError;
+use crate::route::{Routing, Upstream};
+
+/// Tells a gateway which port was asked for.
+const PORT: HeaderName = HeaderName::from_static("x-cmux-port-internal");
+/// Tells a gateway which workspace to look in.
+const WORKSPACE: HeaderName = HeaderName::from_static("x-cmux-workspace-internal");
+/// Tells a gateway which Host the workspace's server must see.
+const HOST_OVERRIDE: HeaderName = HeaderName::from_static("x-cmux-host-override");
+/// What all routing fields begin with.
+const ROUTING_PREFIX: &str = "x-cmux-";
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+const HOP_BY_HOP: [HeaderName; 8] = [
+    CONNECTION,
+    KEEP_ALIVE,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    PROXY_CONNECTION,
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// Refuses a request whose `Connection` options would remove what other hops decide by.
+pub fn check_request(headers: &HeaderMap) -> Result<(), ProxyError> {
+    let protected = |option: &str| {
+        [HOST, AUTHORIZATION, COOKIE].iter().any(|name| option.eq_ignore_ascii_case(name.as_str()))
+            || option
+                .get(..ROUTING_PREFIX.len())
+                .is_some_and(|p| p.eq_ignore_ascii_case(ROUTING_PREFIX))
+    };
+    if connection_options(headers).any(protected) {
+        return Err(ProxyError::BadRequest("Connection names a field that must not be removed"));
+    }
+    Ok(())
+}
+
+/// Whether the request asks for an upgrade that can be relayed as bytes. An upgrade to HTTP/2 cannot: it
+/// would change the protocol of this hop alone, so it is ignored (RFC 9110, section 7.8).
+#[must_use]
+pub fn asks_upgrade(headers: &HeaderMap) -> bool {
+    let relayable = headers
+        .get(UPGRADE)
+        .is_some_and(|protocol| !protocol.as_bytes().eq_ignore_ascii_case(b"h2c"));
+    relayable && connection_options(headers).any(|option| option.eq_ignore_ascii_case("upgrade"))
+}
+
+/// Removes what must not reach an upstream: hop-by-hop fields, credentials meant for us, and routing
+/// fields, which only we may set.
+pub fn strip_request(headers: &mut HeaderMap) {
+    strip_hop_by_hop(headers);
+    let ours = |name: &&HeaderName| name.as_str().starts_with(ROUTING_PREFIX);
+    let routing: Vec<_> = headers.keys().filter(ours).cloned().collect();
+    for name in routing {
+        headers.remove(name);
+    }
+}
+
+/// Removes hop-by-hop fields and those that `Connection` names.
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<_> = connection_options(headers)
+        .filter_map(|option| HeaderName::from_bytes(option.as_bytes()).ok())
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}
+
+/// Says which authority the request is for, and what the gateway on the way must know.
+pub(crate) fn address(headers: &mut HeaderMap, upstream: &Upstream) {
+    if let Some(Routing { asked, workspace }) = &upstream.routing {
+        headers.insert(PORT, asked.port.into());
+        if let Ok(host) = HeaderValue::try_from(asked.to_string()) {
+            headers.insert(HOST_OVERRIDE, host);
+        }
+        if let Some(workspace) = workspace {
+            headers.insert(WORKSPACE, workspace.clone());
+        }
+    }
+    if let Ok(host) = HeaderValue::try_from(upstream.authority_field()) {
+        headers.insert(HOST, host);
+    }
+}
+
+/// HTTP/2 may split a cookie into several fields; HTTP/1.1 may not (RFC 9113, section 8.2.3).
+pub(crate) fn join_cookies(headers: &mut HeaderMap) {
+    let crumbs: Vec<_> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if crumbs.len() > 1
+        && let Ok(mut joined) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]))
+    {
+        joined.set_sensitive(true);
+        headers.insert(COOKIE, joined);
+    }
+}
+
+fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let fields = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    fields.flat_map(|value| value.split(',')).map(str::trim).filter(|option| !option.is_empty())
+}

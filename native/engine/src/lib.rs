@@ -1,0 +1,56 @@
+//! The proxy behind every door of tabport.
+//!
+//! A [`Server`] listens on loopback and speaks HTTP/1.1 and HTTP/2 (prior knowledge) as a forward proxy.
+//! Every tab of the embedding application has a *context*: Basic credentials, and a [`Route`] that says
+//! where the tab's loopback names lead. Two tabs may both ask for `http://localhost:3000` and reach
+//! different worlds.
+//!
+//! # Terminology
+//!
+//! Words are those of RFC 9110, 9112 and 9113. *Downstream* is the peer that dialled us, *upstream* the
+//! peer we dial. A *context* is one tab's identity. A *route* is where a context's loopback names lead.
+//! To *intercept* is to serve what is inside a tunnel as requests of the context that opened it. A
+//! *door* is a thin program or binding over this crate.
+//!
+//! # Reading order
+//!
+//! The path of one request is the order in which to read: [`server`] accepts, `connection` tells h1 from
+//! h2, `request` is the page to read first, then `authenticate`, [`decide`] and [`target`], `forward` or
+//! `upgrade` or `connect`, `tunnel` or `intercept`, and `respond`, the one table from error to status.
+
+#![forbid(unsafe_code)]
+
+mod authenticate;
+pub mod authority;
+mod body;
+mod connect;
+mod connection;
+mod context;
+mod counters;
+pub mod decide;
+mod error;
+mod event;
+mod exchange;
+mod forward;
+pub mod headers;
+mod intercept;
+mod options;
+mod relay;
+mod request;
+mod respond;
+pub mod route;
+pub mod server;
+mod stream;
+pub mod target;
+mod tunnel;
+mod upgrade;
+mod upstream;
+mod workers;
+
+pub use context::ContextInfo;
+pub use counters::{Stats, Totals};
+pub use error::{ContextError, ProxyError, StartError};
+pub use event::{Event, EventSink, Outcome, Phase, TunnelKind};
+pub use options::{Bind, ServerOptions, Timeouts};
+pub use route::{Route, RouteError, RouteFields};
+pub use server::Server;

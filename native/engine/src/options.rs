@@ -1,0 +1,105 @@
+//! What a server is started with.
+//!
+//! Everything here is already parsed: a door turns its own spelling (JavaScript values, flags, environment)
+//! into these types, and reports what does not fit in its own words.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use crate::authority::Authority;
+use crate::event::EventSink;
+
+/// How a [`Server`](crate::Server) listens, dials and reports.
+#[derive(Clone)]
+pub struct ServerOptions {
+    /// Where to listen.
+    pub bind: Bind,
+    /// Whether HTTP/2 by prior knowledge is served beside HTTP/1.1, on the same port.
+    pub http2: bool,
+    /// Whether an address other than loopback may be bound.
+    pub allow_non_loopback: bool,
+    /// PEM certificates trusted in addition to the platform's roots.
+    pub extra_ca: Option<String>,
+    /// The address really dialled for an authority, as curl's `--connect-to`.
+    pub connect_to: HashMap<Authority, SocketAddr>,
+    /// The limits on time.
+    pub timeouts: Timeouts,
+    /// How many threads serve connections.
+    pub workers: usize,
+    /// Receives every [`Event`](crate::Event), on the server's own threads; it must not block.
+    pub on_event: Option<EventSink>,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            bind: Bind::Address(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)),
+            http2: true,
+            allow_non_loopback: false,
+            extra_ca: None,
+            connect_to: HashMap::new(),
+            timeouts: Timeouts::default(),
+            workers: 2,
+            on_event: None,
+        }
+    }
+}
+
+impl fmt::Debug for ServerOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerOptions")
+            .field("bind", &self.bind)
+            .field("http2", &self.http2)
+            .field("timeouts", &self.timeouts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where to listen.
+#[derive(Debug, Clone, Copy)]
+pub enum Bind {
+    /// One address; port 0 asks the system for a free one.
+    Address(SocketAddr),
+    /// The first free port from `start` on, at most `attempts` ports, never past 65535.
+    AutoPort {
+        /// The address to listen on.
+        host: IpAddr,
+        /// The first port to try.
+        start: u16,
+        /// How many ports to try, at least one.
+        attempts: u32,
+    },
+}
+
+/// Limits on time. A stream that keeps moving is never cut by any of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// Resolving and connecting to an upstream. Default 10 s.
+    pub connect: Duration,
+    /// The TLS handshake with an upstream. Default 10 s.
+    pub tls_handshake: Duration,
+    /// Receiving a request's head, and how long a downstream connection may wait for its next request.
+    /// Default 60 s.
+    pub request_head: Duration,
+    /// Waiting for an upstream's response head once the request is sent. Default 300 s.
+    pub response_head: Duration,
+    /// How long a body or a tunnel may move no byte; `None`, the default, is for ever.
+    pub idle: Option<Duration>,
+    /// How long a half-closed tunnel may move no byte. Default 30 s.
+    pub half_close: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            tls_handshake: Duration::from_secs(10),
+            request_head: Duration::from_secs(60),
+            response_head: Duration::from_secs(300),
+            idle: None,
+            half_close: Duration::from_secs(30),
+        }
+    }
+}

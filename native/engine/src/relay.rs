@@ -1,0 +1,192 @@
+//! Bytes relayed both ways, unread.
+//!
+//! A relay holds no buffer while it is idle: each thread has one large buffer, filled only when a peer has
+//! something to say, and a relay keeps no more than what its other peer would not take yet. Half-close is
+//! carried across (RFC 9110, section 9.3.6), with a limit on how long the open half may stay silent.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::stream::Stream;
+
+/// How long a relay may move no byte.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// While both directions are open; `None` is for ever.
+    pub(crate) idle: Option<Duration>,
+    /// Once one direction has ended.
+    pub(crate) half_close: Duration,
+}
+
+/// Which way bytes went.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Way {
+    /// To the upstream.
+    Up,
+    /// To the client.
+    Down,
+}
+
+/// Relays until both directions have ended, either peer fails, or both are silent for too long.
+pub(crate) async fn relay(
+    mut downstream: Stream,
+    mut upstream: Stream,
+    limits: Limits,
+    count: impl Fn(Way, usize),
+) -> io::Result<()> {
+    let mut up = Direction::default();
+    let mut down = Direction::default();
+    let mut silence = Silence::default();
+    poll_fn(|cx| {
+        let up_ended = up.poll(cx, &mut downstream, &mut upstream)?.is_ready();
+        let down_ended = down.poll(cx, &mut upstream, &mut downstream)?.is_ready();
+        let moved = (up.take_moved(), down.take_moved());
+        count(Way::Up, moved.0);
+        count(Way::Down, moved.1);
+        if up_ended && down_ended {
+            return Poll::Ready(Ok(()));
+        }
+        let half_closed = up_ended || down_ended;
+        let limit = if half_closed { Some(limits.half_close) } else { limits.idle };
+        silence.poll(cx, limit, moved != (0, 0)).map(Err)
+    })
+    .await
+}
+
+/// Larger buffers move bulk at a multiple of the speed of small ones; one a thread costs next to nothing.
+const BUFFER: usize = 256 * 1024;
+
+thread_local! {
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; BUFFER].into_boxed_slice());
+}
+
+/// One direction of a relay.
+#[derive(Debug, Default)]
+struct Direction {
+    /// What was read and not yet taken by the other peer.
+    rest: BytesMut,
+    moved: usize,
+    unflushed: bool,
+    reader: Reader,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Reader {
+    #[default]
+    Open,
+    Ended,
+    /// The end has been passed on.
+    Closed,
+}
+
+impl Direction {
+    /// Moves what can be moved now; ready when this direction has ended and its end has been passed on.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut Stream,
+        to: &mut Stream,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.write_rest(cx, to))?;
+            match self.reader {
+                Reader::Open => match self.read_and_write(cx, from, to) {
+                    Poll::Ready(read) => read?,
+                    Poll::Pending => return self.flush(cx, to),
+                },
+                Reader::Ended => {
+                    ready!(Pin::new(&mut *to).poll_shutdown(cx))?;
+                    self.reader = Reader::Closed;
+                }
+                Reader::Closed => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+
+    fn take_moved(&mut self) -> usize {
+        std::mem::take(&mut self.moved)
+    }
+
+    /// Reads into the thread's buffer and writes from it; only what the peer does not take is kept.
+    fn read_and_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut Stream,
+        to: &mut Stream,
+    ) -> Poll<io::Result<()>> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            ready!(Pin::new(from).poll_read(cx, &mut buffer))?;
+            let mut filled = buffer.filled();
+            if filled.is_empty() {
+                self.reader = Reader::Ended;
+            }
+            while !filled.is_empty() {
+                match Pin::new(&mut *to).poll_write(cx, filled) {
+                    Poll::Ready(written) => filled.advance(self.wrote(written?)?),
+                    Poll::Pending => break,
+                }
+            }
+            self.rest.extend_from_slice(filled);
+            Poll::Ready(Ok(()))
+        })
+    }
+
+    fn write_rest(&mut self, cx: &mut Context<'_>, to: &mut Stream) -> Poll<io::Result<()>> {
+        while !self.rest.is_empty() {
+            let written = ready!(Pin::new(&mut *to).poll_write(cx, &self.rest))?;
+            let written = self.wrote(written)?;
+            self.rest.advance(written);
+            if self.rest.is_empty() {
+                self.rest = BytesMut::new();
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn wrote(&mut self, bytes: usize) -> io::Result<usize> {
+        if bytes == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.moved += bytes;
+        self.unflushed = true;
+        Ok(bytes)
+    }
+
+    fn flush(&mut self, cx: &mut Context<'_>, to: &mut Stream) -> Poll<io::Result<()>> {
+        if self.unflushed {
+            ready!(Pin::new(to).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Pending
+    }
+}
+
+/// The time since a byte last moved, measured only where there is a limit to it.
+#[derive(Default)]
+struct Silence(Option<Pin<Box<Sleep>>>);
+
+impl Silence {
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        limit: Option<Duration>,
+        moved: bool,
+    ) -> Poll<io::Error> {
+        let Some(limit) = limit else { return Poll::Pending };
+        let until = Instant::now() + limit;
+        let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        if moved {
+            timer.as_mut().reset(until);
+        }
+        timer.as_mut().poll(cx).map(|()| io::ErrorKind::TimedOut.into())
+    }
+}

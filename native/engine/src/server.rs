@@ -1,0 +1,160 @@
+//! Listening, and everything that lives as long as the server.
+//!
+//! A [`Server`] is a handle: it starts its own threads, so that an embedder's event loop never carries a
+//! byte, and stopping it joins them. All state hangs off the handle; nothing is global to the process.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::connection::{self, Connection};
+use crate::context::{ContextInfo, Contexts};
+use crate::counters::{Counters, Stats};
+use crate::error::{ContextError, StartError};
+use crate::event::{Event, EventSink};
+use crate::options::{ServerOptions, Timeouts};
+use crate::route::Route;
+use crate::stream::Stream;
+use crate::upstream::Dialer;
+use crate::workers::{self, Workers};
+
+/// A running proxy. Clones are handles to the same one; dropping them does not stop it.
+#[derive(Clone)]
+pub struct Server {
+    proxy: Arc<Proxy>,
+    workers: Arc<Workers>,
+}
+
+impl Server {
+    /// Binds, and starts serving. It does not block on anything but the system's answer to `bind`.
+    pub fn start(options: ServerOptions) -> Result<Self, StartError> {
+        let listener = workers::bind(options.bind, options.allow_non_loopback)?;
+        let address = listener.local_addr().map_err(StartError::Threads)?;
+        let proxy = Arc::new(Proxy {
+            address,
+            http2: options.http2,
+            timeouts: options.timeouts,
+            dialer: Dialer::new(&options, address)?,
+            contexts: Contexts::default(),
+            counters: Counters::default(),
+            events: options.on_event,
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        let workers = Workers::start(options.workers, &listener, &proxy)?;
+        tracing::debug!(%address, "listening");
+        Ok(Self { proxy, workers: Arc::new(workers) })
+    }
+
+    /// The address it listens on, with the real port; still known after [`stop`](Self::stop).
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.proxy.address
+    }
+
+    /// Makes a context for a `WebContents`; one it already had is released.
+    pub fn create_context(
+        &self,
+        web_contents_id: u32,
+        route: Option<Route>,
+    ) -> Result<ContextInfo, ContextError> {
+        self.proxy.contexts.create(web_contents_id, route, &self.proxy.stopping)
+    }
+
+    /// Releases a context: its credentials die, and its requests, tunnels and upstream connections end.
+    /// A stopped server holds no context, so releasing one there does nothing.
+    pub fn release_context(&self, id: &str) -> Result<(), ContextError> {
+        self.proxy.contexts.release(id)
+    }
+
+    /// A snapshot of the counters.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.proxy.counters.snapshot(self.proxy.contexts.count())
+    }
+
+    /// Stops: ends all traffic, frees the port, joins the threads. Blocks for at most about a second.
+    /// It may be called again, and from several threads: every call returns when the server has stopped.
+    pub fn stop(&self) {
+        self.proxy.contexts.stop();
+        self.proxy.stopping.cancel();
+        self.workers.join();
+    }
+}
+
+/// What every connection of one server shares.
+pub(crate) struct Proxy {
+    pub(crate) address: SocketAddr,
+    pub(crate) http2: bool,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) dialer: Dialer,
+    pub(crate) contexts: Contexts,
+    pub(crate) counters: Counters,
+    pub(crate) stopping: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    events: Option<EventSink>,
+}
+
+impl Proxy {
+    /// Whether anyone listens for events: what only they need is not computed otherwise.
+    pub(crate) fn is_observed(&self) -> bool {
+        self.events.is_some()
+    }
+
+    /// Tells the embedder; the event is only made when someone listens.
+    pub(crate) fn emit(&self, event: impl FnOnce() -> Event) {
+        if let Some(sink) = &self.events {
+            sink(event());
+        }
+    }
+}
+
+/// Accepts until the server stops, then waits a moment for the connections' tasks to end.
+pub(crate) async fn accept(listener: TcpListener, proxy: Arc<Proxy>) {
+    const DRAIN: Duration = Duration::from_millis(900);
+    let stopping = proxy.stopping.clone();
+    tokio::join!(
+        stopping.run_until_cancelled(accept_loop(&listener, &proxy)),
+        stopping.run_until_cancelled(close_idle_upstreams(&proxy)),
+    );
+    drop(listener);
+    proxy.tasks.close();
+    let _ = tokio::time::timeout(DRAIN, proxy.tasks.wait()).await;
+}
+
+async fn accept_loop(listener: &TcpListener, proxy: &Arc<Proxy>) {
+    loop {
+        match listener.accept().await {
+            Ok((socket, _)) => begin(socket, proxy),
+            Err(error) => pause_after(&error).await,
+        }
+    }
+}
+
+fn begin(socket: TcpStream, proxy: &Arc<Proxy>) {
+    // A head and a short body are two writes now and then; Nagle's algorithm would hold back the second.
+    let _ = socket.set_nodelay(true);
+    let connection = Connection::accepted(proxy);
+    proxy.tasks.spawn(connection::serve(Stream::from(socket), connection));
+}
+
+/// When no descriptor is left, `accept` fails at once, again and again, until some are closed.
+async fn pause_after(error: &std::io::Error) {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
+        tracing::warn!(%error, "cannot accept connections for now");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn close_idle_upstreams(proxy: &Proxy) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        ticks.tick().await;
+        proxy.contexts.close_idle_upstreams();
+    }
+}

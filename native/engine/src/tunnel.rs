@@ -1,0 +1,101 @@
+//! A tunnel: two peers, counted and reported for as long as bytes may pass between them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+use crate::context::Context;
+use crate::counters::Counted;
+use crate::event::{Event, Phase, TunnelKind};
+use crate::relay::{Limits, Way, relay};
+use crate::server::Proxy;
+use crate::stream::Stream;
+
+/// An open tunnel; it counts as open until it is dropped.
+pub(crate) struct Tunnel {
+    proxy: Arc<Proxy>,
+    context: Arc<Context>,
+    kind: TunnelKind,
+    authority: String,
+    bytes_up: AtomicU64,
+    bytes_down: AtomicU64,
+    begun: Instant,
+    counted: Counted,
+}
+
+impl Tunnel {
+    pub(crate) fn open(
+        proxy: &Arc<Proxy>,
+        context: &Arc<Context>,
+        kind: TunnelKind,
+        authority: String,
+    ) -> Self {
+        let tunnel = Self {
+            proxy: Arc::clone(proxy),
+            context: Arc::clone(context),
+            kind,
+            authority,
+            bytes_up: AtomicU64::new(0),
+            bytes_down: AtomicU64::new(0),
+            begun: Instant::now(),
+            counted: proxy.counters.tunnels.enter(),
+        };
+        proxy.emit(|| tunnel.event(Phase::Opened));
+        tunnel
+    }
+
+    /// Relays in a task of its own, once both peers are there, until the context is released.
+    pub(crate) fn spawn(
+        self,
+        downstream: impl Future<Output = hyper::Result<Stream>> + Send + 'static,
+        upstream: impl Future<Output = hyper::Result<Stream>> + Send + 'static,
+    ) {
+        let tasks = self.proxy.tasks.clone();
+        let released = self.context.released.clone();
+        tasks.spawn(released.run_until_cancelled_owned(async move {
+            if let Ok((downstream, upstream)) = tokio::try_join!(downstream, upstream) {
+                self.run(downstream, upstream).await;
+            }
+        }));
+    }
+
+    /// Relays until both directions have ended, either peer fails, or both are silent for too long.
+    pub(crate) async fn run(self, downstream: Stream, upstream: Stream) {
+        let timeouts = &self.proxy.timeouts;
+        let limits = Limits { idle: timeouts.idle, half_close: timeouts.half_close };
+        let count = |way, bytes| self.count(way, bytes);
+        if let Err(error) = relay(downstream, upstream, limits, count).await {
+            tracing::debug!(%error, "a tunnel ended early");
+        }
+    }
+
+    fn count(&self, way: Way, bytes: usize) {
+        let totals = &self.proxy.counters;
+        let (own, total) = match way {
+            Way::Up => (&self.bytes_up, &totals.bytes_up),
+            Way::Down => (&self.bytes_down, &totals.bytes_down),
+        };
+        own.fetch_add(bytes as u64, Relaxed);
+        total.fetch_add(bytes as u64, Relaxed);
+    }
+
+    fn event(&self, phase: Phase) -> Event {
+        Event::Tunnel {
+            phase,
+            tunnel_id: self.counted.number(),
+            kind: self.kind,
+            context_id: self.context.id.clone(),
+            web_contents_id: self.context.web_contents_id,
+            authority: self.authority.clone(),
+            bytes_up: self.bytes_up.load(Relaxed),
+            bytes_down: self.bytes_down.load(Relaxed),
+            duration: self.begun.elapsed(),
+        }
+    }
+}
+
+impl Drop for Tunnel {
+    fn drop(&mut self) {
+        self.proxy.emit(|| self.event(Phase::Closed));
+    }
+}

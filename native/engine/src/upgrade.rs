@@ -1,0 +1,71 @@
+//! A change of protocol, above all to WebSocket: the upstream's own answer decides.
+//!
+//! Only once the upstream has answered 101 is the client told so, in the upstream's words; from then on
+//! bytes are relayed unread. Any other answer is relayed like every response.
+
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue, UPGRADE};
+use hyper::{HeaderMap, Request, Response, StatusCode};
+
+use crate::body::{RequestBody, ResponseBody};
+use crate::error::ProxyError;
+use crate::event::TunnelKind;
+use crate::exchange::Exchange;
+use crate::forward::{check, relay};
+use crate::headers;
+use crate::route::Upstream;
+use crate::stream::Stream;
+use crate::tunnel::Tunnel;
+use crate::upstream;
+
+/// Sends the request over a connection of its own, and relays bytes if the upstream switches protocols.
+pub(crate) async fn upgrade(
+    exchange: &Arc<Exchange>,
+    mut request: Request<Incoming>,
+    upstream: &Upstream,
+) -> Result<Response<ResponseBody>, ProxyError> {
+    let downstream = hyper::upgrade::on(&mut request);
+    let (mut parts, body) = request.into_parts();
+    let asked = parts.headers.get(UPGRADE).cloned();
+    headers::strip_request(&mut parts.headers);
+    headers::address(&mut parts.headers, upstream);
+    name_protocol(&mut parts.headers, asked.clone());
+    let request = Request::from_parts(parts, RequestBody::relayed(body, exchange));
+
+    let proxy = &exchange.connection.proxy;
+    let moved = || exchange.bytes_up();
+    let mut response =
+        upstream::send_alone(proxy, &exchange.context, upstream, request, moved).await?;
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        check(&response)?;
+        return Ok(relay(response, |body| ResponseBody::relayed(body, None, proxy.timeouts.idle)));
+    }
+    let switched = response.headers().get(UPGRADE).cloned();
+    if !is_among(switched.as_ref(), asked.as_ref()) {
+        return Err(ProxyError::UpstreamProtocol(None));
+    }
+    let upgraded = hyper::upgrade::on(&mut response);
+    let upgraded = async { upgraded.await.map(Stream::from_upgraded) };
+    Tunnel::open(proxy, &exchange.context, TunnelKind::Upgrade, exchange.authority.clone())
+        .spawn(async { downstream.await.map(Stream::from_upgraded) }, upgraded);
+    let mut response = relay(response, |_| ResponseBody::own(String::new()));
+    name_protocol(response.headers_mut(), switched);
+    Ok(response)
+}
+
+fn name_protocol(headers: &mut HeaderMap, protocol: Option<HeaderValue>) {
+    if let Some(protocol) = protocol {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, protocol);
+    }
+}
+
+/// RFC 9110, section 7.8: a server must not switch to a protocol that the client did not name.
+fn is_among(switched: Option<&HeaderValue>, asked: Option<&HeaderValue>) -> bool {
+    let switched = switched.and_then(|value| value.to_str().ok());
+    let asked = asked.and_then(|value| value.to_str().ok());
+    let (Some(switched), Some(asked)) = (switched, asked) else { return false };
+    asked.split(',').any(|protocol| protocol.trim().eq_ignore_ascii_case(switched.trim()))
+}

@@ -1,0 +1,6 @@
+//! The proxy through real sockets, in literal bytes.
+
+mod authentication;
+mod connect;
+mod forward;
+mod harness;
