@@ -20,7 +20,7 @@ pub fn decide(head: &RequestHead<'_>, scope: &Scope<'_>) -> Result<Action, Proxy
         return own_host(head.method);
     }
     let routed = target.authority.host.is_loopback() && scope.route.is_some();
-    let upstream = upstream_for(&target, scope)?;
+    let upstream = upstream_for(&target, scope);
     Ok(if head.method == Method::CONNECT {
         connect(target.authority, upstream, routed)
     } else if headers::asks_upgrade(head.headers) {
@@ -30,17 +30,14 @@ pub fn decide(head: &RequestHead<'_>, scope: &Scope<'_>) -> Result<Action, Proxy
     })
 }
 
-fn upstream_for(target: &Target, scope: &Scope<'_>) -> Result<Upstream, ProxyError> {
+fn upstream_for(target: &Target, scope: &Scope<'_>) -> Upstream {
     let loopback = match scope.route {
-        Some(route) if target.authority.host.is_loopback() => {
-            let lead = route.lead(&target.authority);
-            return lead.map_err(|_| ProxyError::BadRequest("the route does not lead anywhere"));
-        }
+        Some(route) if target.authority.host.is_loopback() => return route.lead(&target.authority),
         Some(_) => Loopback::Refused,
         None => Loopback::Allowed,
     };
     let Target { scheme, authority } = target.clone();
-    Ok(Upstream { scheme, authority, routing: None, loopback })
+    Upstream { scheme, authority, routing: None, loopback }
 }
 
 /// Chromium opens `ws://` by CONNECT and speaks plain HTTP inside. Where the route decides, that must be

@@ -79,8 +79,8 @@ impl Pool {
         self.origins.lock().retain(|_, origin| {
             let mut state = origin.state.lock();
             state.idle.retain(|idle| idle.since.elapsed() < IDLE && !idle.sender.is_closed());
-            let in_use = Arc::strong_count(origin) > 1;
-            in_use || state.protocol.is_some() || !state.idle.is_empty()
+            let shared = state.shared.as_ref().is_some_and(|shared| !shared.is_closed());
+            shared || !state.idle.is_empty() || Arc::strong_count(origin) > 1
         });
     }
 
