@@ -48,15 +48,19 @@ pub(crate) async fn relay(
     poll_fn(|cx| {
         let up_ended = up.poll(cx, &mut downstream, &mut upstream)?.is_ready();
         let down_ended = down.poll(cx, &mut upstream, &mut downstream)?.is_ready();
-        let moved = (up.take_moved(), down.take_moved());
-        count(Way::Up, moved.0);
-        count(Way::Down, moved.1);
+        let mut moved = false;
+        for (way, bytes) in [(Way::Up, up.take_moved()), (Way::Down, down.take_moved())] {
+            if bytes > 0 {
+                moved = true;
+                count(way, bytes);
+            }
+        }
         if up_ended && down_ended {
             return Poll::Ready(Ok(()));
         }
         let half_closed = up_ended || down_ended;
         let limit = if half_closed { Some(limits.half_close) } else { limits.idle };
-        silence.poll(cx, limit, moved != (0, 0)).map(Err)
+        silence.poll(cx, limit, moved).map(Err)
     })
     .await
 }
