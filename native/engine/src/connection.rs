@@ -20,6 +20,7 @@ use crate::authority::Authority;
 use crate::context::Context;
 use crate::counters::Counted;
 use crate::event::{Event, Phase};
+use crate::http2_limits;
 use crate::request;
 use crate::server::Proxy;
 use crate::stream::Stream;
@@ -146,16 +147,14 @@ async fn serve_http1(stream: Stream, connection: Arc<Connection>) -> hyper::Resu
         .await
 }
 
-/// Windows large enough that one stream over loopback is not held up by its flow control.
-const STREAM_WINDOW: u32 = 1 << 20;
-const CONNECTION_WINDOW: u32 = 4 << 20;
-
 async fn serve_http2(stream: Stream, connection: Arc<Connection>) -> hyper::Result<()> {
     http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_concurrent_streams(1000)
+        .initial_stream_window_size(http2_limits::STREAM_WINDOW)
+        .initial_connection_window_size(http2_limits::CONNECTION_WINDOW)
+        .keep_alive_interval(http2_limits::PING_EVERY)
+        .keep_alive_timeout(http2_limits::PING_TIMEOUT)
+        .max_concurrent_streams(http2_limits::STREAMS)
         .auto_date_header(false)
         .serve_connection(
             TokioIo::new(stream),

@@ -58,6 +58,9 @@ impl Context {
     /// a response stalled on a client that does not read would otherwise outlive the context.
     pub(crate) fn exchange_begins(&self, number: u64, connection: &Arc<Connection>) {
         self.in_flight.lock().insert(number, Arc::clone(connection));
+        if self.released.is_cancelled() {
+            connection.close();
+        }
     }
 
     pub(crate) fn exchange_ends(&self, number: u64) {

@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Stats {
     /// Contexts that are not released.
     pub contexts: u64,
-    /// Open downstream connections.
+    /// Downstream connections that carry requests; one that has become a tunnel counts there.
     pub connections: u64,
     /// Exchanges in flight.
     pub requests: u64,
     /// Open tunnels, those of upgrades included.
     pub tunnels: u64,
-    /// Open upstream connections, pooled ones included.
+    /// Upstream connections that carry requests, pooled ones included; those of tunnels count there.
     pub upstream_connections: u64,
     /// What has been counted since the start.
     pub total: Totals,

@@ -5,7 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Receives events on the server's own threads; it must return at once.
+/// Receives events on the server's own threads. It must return at once, must not panic, and must not stop
+/// the server: stopping waits for the thread it would be called from.
 pub type EventSink = Arc<dyn Fn(Event) + Send + Sync>;
 
 /// Something the proxy did.

@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
+use hyper::header::HOST;
 use hyper::{Request, Response, Version};
 use parking_lot::Mutex;
 
+use crate::authority::{Authority, Scheme};
 use crate::body::ResponseBody;
 use crate::connection::Connection;
 use crate::context::Context;
@@ -125,6 +127,11 @@ fn authority_of(connection: &Connection, request: &Request<Incoming>) -> String 
     match (request.uri().host(), request.uri().port()) {
         (Some(host), Some(port)) => format!("{host}:{port}"),
         (Some(host), None) => host.to_owned(),
-        (None, _) => String::new(),
+        (None, _) => host_field(request).map_or_else(String::new, |host| host.to_string()),
     }
+}
+
+fn host_field(request: &Request<Incoming>) -> Option<Authority> {
+    let host = request.headers().get(HOST)?.to_str().ok()?;
+    Authority::parse(host, Some(Scheme::Http.default_port())).ok()
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hyper::body::Incoming;
+use hyper::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use hyper::{Request, Response, StatusCode, Version};
 
 use crate::body::{RequestBody, ResponseBody};
@@ -19,7 +20,6 @@ pub(crate) async fn forward(
 ) -> Result<Response<ResponseBody>, ProxyError> {
     let (mut parts, body) = request.into_parts();
     headers::strip_request(&mut parts.headers);
-    headers::address(&mut parts.headers, upstream);
     if parts.version == Version::HTTP_2 {
         headers::join_cookies(&mut parts.headers);
     }
@@ -47,6 +47,12 @@ pub(crate) fn relay(
     body: impl FnOnce(Incoming) -> ResponseBody,
 ) -> Response<ResponseBody> {
     let mut response = response.map(body);
+    // RFC 9110, section 2.5: the version is this hop's own.
+    *response.version_mut() = Version::HTTP_11;
+    // RFC 9112, section 6.3: the chunks have told the length, and the field may say another.
+    if response.headers().contains_key(TRANSFER_ENCODING) {
+        response.headers_mut().remove(CONTENT_LENGTH);
+    }
     headers::strip_hop_by_hop(response.headers_mut());
     response
 }

@@ -1,10 +1,11 @@
 //! Fields that end at this hop, and fields that only we may set (RFC 9110, section 7.6.1).
 
-use hyper::HeaderMap;
 use hyper::header::{
     AUTHORIZATION, CONNECTION, COOKIE, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
     PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
 };
+
+use hyper::{HeaderMap, Version};
 
 use crate::error::ProxyError;
 use crate::route::{Routing, Upstream};
@@ -32,8 +33,15 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     UPGRADE,
 ];
 
-/// Refuses a request whose `Connection` options would remove what other hops decide by.
+/// Refuses a request that could mean something else to the next hop: one whose `Connection` options would
+/// remove what other hops decide by, or whose body has a transfer coding that would be lost here.
 pub fn check_request(headers: &HeaderMap) -> Result<(), ProxyError> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter().map(HeaderValue::as_bytes);
+    if codings.next().is_some_and(|coding| !coding.eq_ignore_ascii_case(b"chunked"))
+        || codings.next().is_some()
+    {
+        return Err(ProxyError::BadRequest("the only transfer coding understood is chunked"));
+    }
     let protected = |option: &str| {
         [HOST, AUTHORIZATION, COOKIE].iter().any(|name| option.eq_ignore_ascii_case(name.as_str()))
             || option
@@ -46,14 +54,20 @@ pub fn check_request(headers: &HeaderMap) -> Result<(), ProxyError> {
     Ok(())
 }
 
-/// Whether the request asks for an upgrade that can be relayed as bytes. An upgrade to HTTP/2 cannot: it
-/// would change the protocol of this hop alone, so it is ignored (RFC 9110, section 7.8).
+/// The protocols a request asks to switch to, as far as they can be relayed as bytes. A switch to another
+/// version of HTTP cannot: it would change this hop alone, so it is ignored (RFC 9110, section 7.8).
 #[must_use]
-pub fn asks_upgrade(headers: &HeaderMap) -> bool {
-    let relayable = headers
-        .get(UPGRADE)
-        .is_some_and(|protocol| !protocol.as_bytes().eq_ignore_ascii_case(b"h2c"));
-    relayable && connection_options(headers).any(|option| option.eq_ignore_ascii_case("upgrade"))
+pub fn upgrade_protocols(headers: &HeaderMap, version: Version) -> Option<HeaderValue> {
+    let asked = connection_options(headers).any(|option| option.eq_ignore_ascii_case("upgrade"));
+    if version != Version::HTTP_11 || !asked {
+        return None;
+    }
+    let http = |protocol: &&str| {
+        protocol.eq_ignore_ascii_case("h2c")
+            || protocol.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("http/"))
+    };
+    let protocols: Vec<_> = members(headers, &UPGRADE).filter(|it| !http(it)).collect();
+    HeaderValue::try_from(protocols.join(", ")).ok().filter(|protocols| !protocols.is_empty())
 }
 
 /// Removes what must not reach an upstream: hop-by-hop fields, credentials meant for us, and routing
@@ -105,6 +119,11 @@ pub(crate) fn join_cookies(headers: &mut HeaderMap) {
 }
 
 fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let fields = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    fields.flat_map(|value| value.split(',')).map(str::trim).filter(|option| !option.is_empty())
+    members(headers, &CONNECTION)
+}
+
+/// The members of a field that is a list (RFC 9110, section 5.6.1).
+fn members<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let fields = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    fields.flat_map(|value| value.split(',')).map(str::trim).filter(|member| !member.is_empty())
 }

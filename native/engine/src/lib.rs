@@ -33,6 +33,7 @@ mod event;
 mod exchange;
 mod forward;
 pub mod headers;
+mod http2_limits;
 mod intercept;
 mod options;
 mod relay;

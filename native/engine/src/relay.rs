@@ -176,7 +176,12 @@ impl Direction {
 
 /// The time since a byte last moved, measured only where there is a limit to it.
 #[derive(Default)]
-struct Silence(Option<Pin<Box<Sleep>>>);
+struct Silence(Option<Watch>);
+
+struct Watch {
+    limit: Duration,
+    timer: Pin<Box<Sleep>>,
+}
 
 impl Silence {
     fn poll(
@@ -186,11 +191,13 @@ impl Silence {
         moved: bool,
     ) -> Poll<io::Error> {
         let Some(limit) = limit else { return Poll::Pending };
-        let until = Instant::now() + limit;
-        let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(until)));
-        if moved {
-            timer.as_mut().reset(until);
-        }
-        timer.as_mut().poll(cx).map(|()| io::ErrorKind::TimedOut.into())
+        let watch = match self.0.as_mut() {
+            Some(watch) if watch.limit == limit && !moved => watch,
+            _ => {
+                let timer = Box::pin(sleep_until(Instant::now() + limit));
+                self.0.insert(Watch { limit, timer })
+            }
+        };
+        watch.timer.as_mut().poll(cx).map(|()| io::ErrorKind::TimedOut.into())
     }
 }

@@ -28,7 +28,7 @@ pub(crate) async fn upgrade(
 ) -> Result<Response<ResponseBody>, ProxyError> {
     let downstream = hyper::upgrade::on(&mut request);
     let (mut parts, body) = request.into_parts();
-    let asked = parts.headers.get(UPGRADE).cloned();
+    let asked = headers::upgrade_protocols(&parts.headers, parts.version);
     headers::strip_request(&mut parts.headers);
     headers::address(&mut parts.headers, upstream);
     name_protocol(&mut parts.headers, asked.clone());

@@ -23,7 +23,7 @@ pub fn decide(head: &RequestHead<'_>, scope: &Scope<'_>) -> Result<Action, Proxy
     let upstream = upstream_for(&target, scope);
     Ok(if head.method == Method::CONNECT {
         connect(target.authority, upstream, routed)
-    } else if headers::asks_upgrade(head.headers) {
+    } else if headers::upgrade_protocols(head.headers, head.version).is_some() {
         Action::Upgrade(upstream)
     } else {
         Action::Forward(upstream)

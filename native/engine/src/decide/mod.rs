@@ -10,8 +10,7 @@ use hyper::{HeaderMap, Method, Uri, Version};
 use crate::authority::Authority;
 use crate::route::{Route, Upstream};
 
-/// A request without its body.
-#[derive(Debug)]
+/// A request without its body. It is not `Debug`: its fields hold credentials and cookies.
 pub struct RequestHead<'a> {
     /// The method.
     pub method: &'a Method,

@@ -1,7 +1,9 @@
 //! The way to an upstream: dialled, perhaps through TLS, and kept for the context's next request.
 
 mod dial;
+mod origin;
 mod pool;
+mod sender;
 mod tls;
 
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
+use hyper::header::{HOST, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper_util::rt::TokioIo;
 
@@ -65,6 +68,10 @@ pub(crate) async fn open_tunnel(
     *request.uri_mut() =
         Uri::try_from(asked.to_string()).map_err(|_| ProxyError::UpstreamProtocol(None))?;
     headers::address(request.headers_mut(), upstream);
+    // RFC 9112, section 3.2.2: the target of a CONNECT is not the gateway.
+    if let Ok(host) = HeaderValue::try_from(asked.to_string()) {
+        request.headers_mut().insert(HOST, host);
+    }
     let mut response = send_alone(proxy, context, upstream, request, || 0).await?;
     if response.status() != StatusCode::OK {
         return Err(ProxyError::GatewayRefused(response.status()));

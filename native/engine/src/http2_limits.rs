@@ -1,0 +1,14 @@
+//! The limits that both ends of the proxy speak HTTP/2 with.
+
+use std::time::Duration;
+
+/// Enough for one stream over loopback not to be held up by its flow control.
+pub(crate) const STREAM_WINDOW: u32 = 1 << 20;
+/// Enough for a page's stalled streams, a paused video say, not to hold up its others.
+pub(crate) const CONNECTION_WINDOW: u32 = 16 << 20;
+/// How many streams a client may have open at once.
+pub(crate) const STREAMS: u32 = 1000;
+/// A peer that is silent for this long is asked whether it is still there.
+pub(crate) const PING_EVERY: Duration = Duration::from_secs(30);
+/// How long it may take to say so.
+pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,0 +1,196 @@
+//! The connections to one origin: those that wait for a request, and how a new one is made.
+//!
+//! An HTTP/1.1 connection is reused by the thread that opened it: elsewhere its bytes would cross between
+//! cores. Whether an origin speaks HTTP/2 is learnt from a TLS handshake and remembered.
+
+use std::pin::Pin;
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
+
+use hyper::client::conn::{http1, http2};
+use hyper::rt::Executor;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::sender::Sender;
+use super::{Alpn, dial, drive, failed};
+use crate::authority::Scheme;
+use crate::body::RequestBody;
+use crate::error::ProxyError;
+use crate::exchange::Exchange;
+use crate::http2_limits;
+use crate::route::Upstream;
+
+/// How long a connection may wait for its next request: less than the 5 s of Node's servers, which most dev
+/// servers are, lest a request meets a connection that is just being closed.
+const IDLE: Duration = Duration::from_secs(4);
+/// How long an HTTP/2 connection may carry no new request before it is let go.
+const IDLE_HTTP2: Duration = Duration::from_secs(60);
+/// How many idle connections an origin may have.
+const MAX_IDLE: usize = 64;
+
+/// The connections to one origin.
+#[derive(Default)]
+pub(super) struct Origin {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    protocol: Option<Protocol>,
+    idle: Vec<Idle>,
+    shared: Option<Shared>,
+    /// Cancelled when the dial in progress has ended, well or not.
+    dialling: Option<CancellationToken>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    Http1,
+    Http2,
+}
+
+struct Idle {
+    sender: http1::SendRequest<RequestBody>,
+    thread: ThreadId,
+    since: Instant,
+}
+
+impl Idle {
+    fn is_usable(&self) -> bool {
+        self.since.elapsed() < IDLE && self.sender.is_ready()
+    }
+}
+
+/// An HTTP/2 connection, with streams or without.
+struct Shared {
+    sender: http2::SendRequest<RequestBody>,
+    used: Instant,
+}
+
+impl Shared {
+    fn is_usable(&self) -> bool {
+        self.used.elapsed() < IDLE_HTTP2 && !self.sender.is_closed()
+    }
+}
+
+impl Origin {
+    pub(super) fn take(&self) -> Option<Sender> {
+        let mut state = self.state.lock();
+        if let Some(shared) = state.shared.as_mut().filter(|shared| shared.is_usable()) {
+            shared.used = Instant::now();
+            return Some(Sender::Http2(shared.sender.clone()));
+        }
+        let here = thread::current().id();
+        while let Some(at) = state.idle.iter().rposition(|idle| idle.thread == here) {
+            let idle = state.idle.swap_remove(at);
+            if idle.is_usable() {
+                return Some(Sender::Http1(idle.sender));
+            }
+        }
+        None
+    }
+
+    /// Dials. As long as the origin may turn out to speak HTTP/2, where one connection is enough for all,
+    /// others wait for the dial in progress; if it fails, each goes on by itself.
+    pub(super) async fn connect(
+        &self,
+        exchange: &Exchange,
+        upstream: &Upstream,
+    ) -> Result<Sender, ProxyError> {
+        let mut _dialling = None;
+        if upstream.scheme == Scheme::Https && self.protocol() != Some(Protocol::Http1) {
+            match self.begin_dialling() {
+                Ok(guard) => _dialling = Some(guard),
+                Err(other) => {
+                    other.cancelled().await;
+                    if let Some(sender) = self.take() {
+                        return Ok(sender);
+                    }
+                }
+            }
+        }
+        self.dial(exchange, upstream).await
+    }
+
+    /// Begins a dial that others may wait for, or names the one that is in progress.
+    fn begin_dialling(&self) -> Result<DropGuard, CancellationToken> {
+        let mut state = self.state.lock();
+        match &state.dialling {
+            Some(other) if !other.is_cancelled() => Err(other.clone()),
+            _ => Ok(state.dialling.insert(CancellationToken::new()).clone().drop_guard()),
+        }
+    }
+
+    async fn dial(&self, exchange: &Exchange, upstream: &Upstream) -> Result<Sender, ProxyError> {
+        let (proxy, context) = (&exchange.connection.proxy, &exchange.context);
+        let dialled = dial(proxy, context, upstream, Alpn::Any).await?;
+        let io = TokioIo::new(dialled.stream);
+        if dialled.http2 {
+            let executor = UntilReleased(context.released.clone());
+            let handshake = http2_client(executor).handshake(io).await;
+            let (sender, connection) = handshake.map_err(|error| failed(context, error))?;
+            drive(proxy, context, connection);
+            let mut state = self.state.lock();
+            state.protocol = Some(Protocol::Http2);
+            state.shared = Some(Shared { sender: sender.clone(), used: Instant::now() });
+            Ok(Sender::Http2(sender))
+        } else {
+            let handshake = http1::handshake(io).await;
+            let (sender, connection) = handshake.map_err(|error| failed(context, error))?;
+            drive(proxy, context, connection);
+            self.state.lock().protocol = Some(Protocol::Http1);
+            Ok(Sender::Http1(sender))
+        }
+    }
+
+    fn protocol(&self) -> Option<Protocol> {
+        self.state.lock().protocol
+    }
+
+    /// Forgets the HTTP/2 connection: it takes no more requests.
+    pub(super) fn forget_shared(&self) {
+        self.state.lock().shared = None;
+    }
+
+    /// Closes connections that have waited too long; whether any is left.
+    pub(super) fn close_idle(&self) -> bool {
+        let mut state = self.state.lock();
+        state.idle.retain(Idle::is_usable);
+        state.shared = state.shared.take().filter(Shared::is_usable);
+        state.shared.is_some() || !state.idle.is_empty()
+    }
+
+    pub(super) fn keep(&self, sender: http1::SendRequest<RequestBody>) {
+        let mut state = self.state.lock();
+        if state.idle.len() < MAX_IDLE {
+            state.idle.push(Idle { sender, thread: thread::current().id(), since: Instant::now() });
+        }
+    }
+}
+
+fn http2_client(executor: UntilReleased) -> http2::Builder<UntilReleased> {
+    let mut builder = http2::Builder::new(executor);
+    builder
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(http2_limits::STREAM_WINDOW)
+        .initial_connection_window_size(http2_limits::CONNECTION_WINDOW)
+        .keep_alive_interval(http2_limits::PING_EVERY)
+        .keep_alive_timeout(http2_limits::PING_TIMEOUT);
+    builder
+}
+
+/// Runs what an HTTP/2 connection spawns, until the context is released.
+#[derive(Clone)]
+struct UntilReleased(CancellationToken);
+
+impl<F> Executor<F> for UntilReleased
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, future: F) {
+        let future: Pin<Box<F>> = Box::pin(future);
+        drop(tokio::spawn(self.0.clone().run_until_cancelled_owned(future)));
+    }
+}
