@@ -1,0 +1,32 @@
+/**
+ * What differs between Electron 9 and today's, in one place. Types come from today's Electron; each function here
+ * says which version it makes up for.
+ */
+import type { AuthenticationResponseDetails, IncomingMessage, Session } from 'electron'
+
+/** `Symbol.asyncDispose` came with Node 18.18 (Electron 28); before that there is nothing to hang a disposer on. */
+export const asyncDispose: typeof Symbol.asyncDispose | undefined = Symbol.asyncDispose
+
+/**
+ * Closes connections that were opened under earlier proxy settings. Electron 9 has no such call: there, only a
+ * page loaded before `attach` could still hold one, and ending a context cuts the proxied ones anyway.
+ */
+export async function closeAllConnections(session: Session): Promise<void> {
+  const close: Session['closeAllConnections'] | undefined = session.closeAllConnections
+  if (close) await close.call(session)
+}
+
+/** Electron gives a header as a string or as a list of strings, depending on the version and on the header. */
+export function headerOf(response: IncomingMessage, name: string): string | undefined {
+  const value: string | string[] | undefined = response.headers[name]
+  return Array.isArray(value) ? value[0] : value
+}
+
+/**
+ * Whether one request is asking for credentials again, having been refused with the ones it was given.
+ * Electron has always set `firstAuthAttempt`, but never documented it; where it is missing the answer is undefined.
+ */
+export function isRepeatedAttempt(details: AuthenticationResponseDetails): boolean | undefined {
+  const { firstAuthAttempt } = details as AuthenticationResponseDetails & { firstAuthAttempt?: boolean }
+  return firstAuthAttempt === undefined ? undefined : !firstAuthAttempt
+}

@@ -1,0 +1,40 @@
+/**
+ * The proxy as Chromium has to be told about it, and the closed proxy that takes its place when there is nothing
+ * to prove that a session's traffic would end up where it should.
+ */
+import type { ProxyConfig } from 'electron'
+
+/** Where the proxy listens, in the form in which Chromium names it in a challenge. */
+export interface Endpoint {
+  readonly host: string
+  readonly port: number
+}
+
+/** `localhost` and its like skip any proxy unless this rule takes that exception away. */
+const PROXY_LOOPBACK_TOO = '<-loopback>'
+
+/** Discard (RFC 863): nobody listens there, and without privileges nobody can. */
+const CLOSED: Endpoint = { host: '127.0.0.1', port: 9 }
+
+/** All interfaces is where a server listens, not an address to dial. */
+const DIALLED: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
+
+/** Takes the host as it was given to the server, an IPv6 address with or without brackets. */
+export function endpointOf(listenHost: string, port: number): Endpoint {
+  const host = withoutBrackets(listenHost)
+  return { host: DIALLED[host] ?? host, port }
+}
+
+/** Sends every scheme to the endpoint; a list by scheme (`http=…;https=…`) would leave out those it does not name. */
+export function throughProxy({ host, port }: Endpoint): ProxyConfig {
+  const authority = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  return { mode: 'fixed_servers', proxyRules: `http://${authority}`, proxyBypassRules: PROXY_LOOPBACK_TOO }
+}
+
+/** Lets nothing out. */
+export const closedProxy = (): ProxyConfig => throughProxy(CLOSED)
+
+/** What a session has before anybody touches it. */
+export const systemProxy = (): ProxyConfig => ({ mode: 'system' })
+
+export const withoutBrackets = (host: string): string => host.replace(/^\[|\]$/g, '')

@@ -1,0 +1,127 @@
+/**
+ * One Electron session and the tabs attached in it. A session has one proxy setting and one credential cache, so it
+ * has one context, shared by its tabs and released by the last.
+ *
+ * Everything that awaits runs in one queue per session: an attach that meets another attach, a detach or a destroyed
+ * tab in mid-air sees the session before or after it, never halfway.
+ */
+
+import { isDeepStrictEqual } from 'node:util'
+import type { ProxyConfig, Session, WebContents } from 'electron'
+import type { ProxyContextInfo, ProxyServer } from 'tabport'
+import { closeAllConnections } from './compat'
+import { closedProxy, type Endpoint, systemProxy } from './endpoint'
+import { destroyed, sessionInUse, stopped } from './errors'
+import type { Credentials } from './login'
+import type { Route, Tab } from './types'
+import { wire } from './wire'
+
+/** What sessions need to know of the running proxy. */
+export interface RunningProxy {
+  readonly server: ProxyServer
+  readonly endpoint: Endpoint
+  /** The sessions that hold a context: those that a stop has to close. */
+  readonly wired: Set<ProxiedSession>
+  isStopped(): boolean
+}
+
+interface Wiring {
+  readonly context: ProxyContextInfo
+  readonly route: Route | undefined
+}
+
+export class ProxiedSession {
+  private readonly tabs = new Map<WebContents, Tab>()
+  private wiring: Wiring | undefined
+  private queue: Promise<unknown> = Promise.resolve()
+
+  constructor(
+    private readonly session: Session,
+    private readonly proxy: RunningProxy,
+  ) {}
+
+  /** What the proxy should be told when it asks who this session is. */
+  get credentials(): Credentials | undefined {
+    return this.wiring?.context
+  }
+
+  attach(webContents: WebContents, route: Route | undefined): Promise<Tab> {
+    return this.enqueue(async () => {
+      if (this.wiring && !isDeepStrictEqual(route, this.wiring.route)) throw sessionInUse()
+      const tab = this.proxy.isStopped() ? undefined : this.tabs.get(webContents)
+      return tab ?? this.add(webContents, route)
+    })
+  }
+
+  /** Ends the context at once, then leaves the session on a proxy that does not answer. */
+  async close(): Promise<void> {
+    this.releaseContext()
+    await this.leaveOn(closedProxy()).catch(() => {
+      // The session went down with its app; there is no page left to protect.
+    })
+  }
+
+  private async add(webContents: WebContents, route: Route | undefined): Promise<Tab> {
+    const stillWanted = (): void => {
+      if (this.proxy.isStopped()) throw stopped()
+      if (webContents.isDestroyed()) throw destroyed()
+    }
+    try {
+      stillWanted()
+      const { context } = this.wiring ?? (await this.open(webContents.id, route, stillWanted))
+      return this.hold(webContents, context.id)
+    } catch (error) {
+      if (this.tabs.size === 0) await this.close()
+      throw error
+    }
+  }
+
+  private async open(webContentsId: number, route: Route | undefined, stillWanted: () => void): Promise<Wiring> {
+    const context = this.proxy.server.createContext(webContentsId, route)
+    this.wiring = { context, route }
+    this.proxy.wired.add(this)
+    await wire(this.session, this.proxy.endpoint, context, stillWanted)
+    return this.wiring
+  }
+
+  private hold(webContents: WebContents, contextId: string): Tab {
+    const gone = (): void => void this.enqueue(() => this.drop(webContents, () => this.close()))
+    const giveBack = async (): Promise<void> => {
+      this.releaseContext()
+      await this.leaveOn(systemProxy())
+    }
+    const tab: Tab = {
+      contextId,
+      detach: () => {
+        if (!webContents.isDestroyed()) webContents.removeListener('destroyed', gone)
+        return this.enqueue(() => this.drop(webContents, giveBack))
+      },
+    }
+    webContents.once('destroyed', gone)
+    this.tabs.set(webContents, tab)
+    return tab
+  }
+
+  private async drop(webContents: WebContents, whenLast: () => Promise<void>): Promise<void> {
+    if (this.tabs.delete(webContents) && this.tabs.size === 0) await whenLast()
+  }
+
+  private releaseContext(): void {
+    if (!this.wiring) return
+    const { id } = this.wiring.context
+    this.wiring = undefined
+    this.proxy.wired.delete(this)
+    this.proxy.server.releaseContext(id)
+  }
+
+  private async leaveOn(config: ProxyConfig): Promise<void> {
+    await this.session.setProxy(config)
+    await closeAllConnections(this.session)
+  }
+
+  private enqueue<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.queue.then(run)
+    this.queue = result.catch(() => undefined)
+    return result
+  }
+}

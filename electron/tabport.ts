@@ -1,0 +1,152 @@
+import { app, type Session, type WebContents } from 'electron'
+import { type ListenOptions, ProxyServer, type ProxyStats } from 'tabport'
+import { asyncDispose } from './compat'
+import { type Endpoint, endpointOf } from './endpoint'
+import { destroyed, invalidArgument } from './errors'
+import { loginListener } from './login'
+import { DEFAULT_PARTITION_PREFIX, partitionFor } from './partition'
+import { ProxiedSession, type RunningProxy } from './session'
+import type { AbortSignalLike, AttachOptions, CreateTabportOptions, Route, Tab, Tabport } from './types'
+
+const DEFAULT_HOST = '127.0.0.1'
+
+/** A fixed start keeps the port, and with it Chromium's caches, the same from one run to the next. */
+const DEFAULT_AUTO_PORT = { start: 39385, attempts: 50 }
+
+/**
+ * Starts the proxy. May be called before the app is ready.
+ *
+ * @example
+ * ```ts
+ * const tabport = await createTabport()
+ * const view = new WebContentsView({ webPreferences: { partition: tabport.partitionFor('workspace-a') } })
+ * await tabport.attach(view.webContents, { route: { upstream: 'https://{port}-abc.preview.example' } })
+ * await view.webContents.loadURL('http://localhost:3000')
+ * ```
+ *
+ * @throws {@link TabportError} `ERR_TABPORT_INVALID_ARGUMENT`: an option is not what it should be; says which.
+ * @throws `Error` as `ProxyServer.listen` does, for example `EADDRINUSE` or `ERR_TABPORT_NO_FREE_PORT`.
+ * @throws `signal.reason` when the signal has aborted already.
+ */
+export async function createTabport(options: CreateTabportOptions = {}): Promise<Tabport> {
+  const { partitionPrefix = DEFAULT_PARTITION_PREFIX, signal, ...listen } = checked(options)
+  if (signal?.aborted) throw abortReason(signal)
+  const server = await ProxyServer.listen(withDefaultPort(listen))
+  const tabport = new RunningTabport(server, endpointOf(listen.host ?? DEFAULT_HOST, server.port()), partitionPrefix)
+  if (!signal) return tabport
+  if (signal.aborted) {
+    await tabport.stop()
+    throw abortReason(signal)
+  }
+  tabport.stopOn(signal)
+  return tabport
+}
+
+class RunningTabport implements Tabport, RunningProxy {
+  declare [Symbol.asyncDispose]: () => Promise<void>
+  readonly wired = new Set<ProxiedSession>()
+  private readonly sessions = new WeakMap<Session, ProxiedSession>()
+  private readonly cleanUps: Array<() => void> = []
+  private stopping: Promise<void> | undefined
+
+  constructor(
+    readonly server: ProxyServer,
+    readonly endpoint: Endpoint,
+    private readonly partitionPrefix: string,
+  ) {
+    const onLogin = loginListener(endpoint, (session) => this.sessions.get(session)?.credentials)
+    const onWillQuit = (): void => void this.stop()
+    app.on('login', onLogin)
+    app.on('will-quit', onWillQuit)
+    this.cleanUps.push(
+      () => app.removeListener('login', onLogin),
+      () => app.removeListener('will-quit', onWillQuit),
+    )
+    if (asyncDispose) this[asyncDispose] = () => this.stop()
+  }
+
+  get port(): number {
+    return this.server.port()
+  }
+
+  async attach(webContents: WebContents, options: AttachOptions = {}): Promise<Tab> {
+    const route = checkedRoute(options)
+    checkWebContents(webContents)
+    await app.whenReady()
+    if (webContents.isDestroyed()) throw destroyed()
+    return this.sessionOf(webContents).attach(webContents, route)
+  }
+
+  partitionFor(key: string): string {
+    return partitionFor(key, this.partitionPrefix)
+  }
+
+  stats(): ProxyStats {
+    return this.server.stats()
+  }
+
+  isStopped(): boolean {
+    return this.stopping !== undefined
+  }
+
+  stop(): Promise<void> {
+    this.stopping ??= this.stopOnce()
+    return this.stopping
+  }
+
+  stopOn(signal: AbortSignalLike): void {
+    const onAbort = (): void => void this.stop()
+    signal.addEventListener('abort', onAbort)
+    this.cleanUps.push(() => signal.removeEventListener('abort', onAbort))
+  }
+
+  /** Sessions first: somebody else could be given our port before Chromium has forgotten it. */
+  private async stopOnce(): Promise<void> {
+    for (const cleanUp of this.cleanUps) cleanUp()
+    await Promise.all(Array.from(this.wired, (session) => session.close()))
+    await this.server.stop()
+  }
+
+  private sessionOf({ session }: WebContents): ProxiedSession {
+    const proxied = this.sessions.get(session) ?? new ProxiedSession(session, this)
+    this.sessions.set(session, proxied)
+    return proxied
+  }
+}
+
+function checked(options: CreateTabportOptions): CreateTabportOptions {
+  if (typeof options !== 'object' || options === null) throw invalidArgument('options must be an object')
+  const { partitionPrefix, signal } = options
+  if (partitionPrefix !== undefined && typeof partitionPrefix !== 'string') {
+    throw invalidArgument('options.partitionPrefix must be a string')
+  }
+  if (signal !== undefined && typeof Object(signal).addEventListener !== 'function') {
+    throw invalidArgument('options.signal must be an AbortSignal')
+  }
+  return options
+}
+
+function checkedRoute(options: AttachOptions): Route | undefined {
+  if (typeof options !== 'object' || options === null) throw invalidArgument('options must be an object')
+  const { route } = options
+  if (route === undefined) return undefined
+  if (typeof route !== 'object' || route === null) throw invalidArgument('options.route must be an object')
+  // A copy: the caller may reuse and change the object, and it is compared with later ones.
+  return { ...route }
+}
+
+function checkWebContents(webContents: WebContents): void {
+  // A BrowserWindow and a view have an id and can be destroyed too; what they cannot do is run a script.
+  if (typeof Object(webContents).executeJavaScript !== 'function') {
+    throw invalidArgument('webContents must be a WebContents (of a window or a view, pass its .webContents)')
+  }
+}
+
+function withDefaultPort(options: ListenOptions): ListenOptions {
+  const portChosen = options.port !== undefined || options.autoPort !== undefined
+  return portChosen ? options : { ...options, autoPort: DEFAULT_AUTO_PORT }
+}
+
+function abortReason({ reason }: AbortSignalLike): unknown {
+  return reason ?? Object.assign(new Error('The operation was aborted'), { name: 'AbortError' })
+}

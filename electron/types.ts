@@ -1,0 +1,82 @@
+import type { WebContents } from 'electron'
+import type { GatewayRoute, ListenOptions, ProxyRoute, ProxyStats, UpstreamRoute } from 'tabport'
+
+/** Where a tab's loopback names lead. See `ProxyServer.createContext` for what each form means. */
+export type Route = ProxyRoute | GatewayRoute | UpstreamRoute
+
+/** The part of `AbortSignal` that is used, so that a polyfill will do where the runtime has none. */
+export interface AbortSignalLike {
+  readonly aborted: boolean
+  readonly reason?: unknown
+  addEventListener(type: 'abort', listener: () => void): void
+  removeEventListener(type: 'abort', listener: () => void): void
+}
+
+/** Everything `ProxyServer.listen` takes, and what only the Electron side needs. */
+export interface CreateTabportOptions extends ListenOptions {
+  /**
+   * What {@link Tabport.partitionFor} puts before the hashed key. A prefix that starts with `persist:` keeps
+   * cookies and storage on disk; any other keeps them in memory.
+   *
+   * @defaultValue `persist:tabport-`
+   */
+  partitionPrefix?: string
+  /** Stops the proxy when it aborts, exactly as {@link Tabport.stop} does. */
+  signal?: AbortSignalLike
+}
+
+/** Options of {@link Tabport.attach}. */
+export interface AttachOptions {
+  /** Where this tab's loopback names lead. Without one they lead to the machine itself, as they do in any browser. */
+  route?: Route
+}
+
+/** One `WebContents` whose traffic goes through the proxy. */
+export interface Tab {
+  /** The proxy context that answers for this tab. Tabs that share a session share it. */
+  readonly contextId: string
+  /**
+   * Lets go of the proxy. The last tab of a session to do so ends its context, which cuts its live sockets, and
+   * **gives the session back to the system's proxy settings**: from then on `localhost` is the user's own machine
+   * again. Navigate the tab away first. Safe to call twice.
+   */
+  detach(): Promise<void>
+}
+
+/** A running proxy and the sessions wired to it. */
+export interface Tabport {
+  /** The TCP port the proxy listens on. */
+  readonly port: number
+  /**
+   * Sends all traffic of this `WebContents`' session through the proxy, and resolves once a request has gone all the
+   * way. Load the page after that, not before: connections of a page that is there already are closed where Electron
+   * can close them, and Electron 9 cannot. Waits for `app.whenReady()`.
+   *
+   * Chromium keeps proxy credentials per session, so a session has one route, and every tab that needs its own
+   * `localhost` needs its own partition: see {@link Tabport.partitionFor}. Attaching the same `WebContents` again with the
+   * same route gives the same {@link Tab}.
+   *
+   * It fails closed. When `attach` rejects, when the `WebContents` is destroyed and when the proxy stops, the session
+   * is left on a proxy that does not answer: a page in it reaches neither its route nor the user's own machine.
+   * (A session that other tabs are using is left to them.)
+   *
+   * @throws {@link TabportError} `ERR_TABPORT_SESSION_IN_USE`: the session already has another route.
+   * @throws {@link TabportError} `ERR_TABPORT_DESTROYED`: the `WebContents` is gone, or went in the meantime.
+   * @throws {@link TabportError} `ERR_TABPORT_WIRING`: a step failed; the message says which, `cause` says why.
+   * @throws {@link TabportError} `ERR_TABPORT_STOPPED`: the proxy has stopped.
+   * @throws {@link TabportError} `ERR_TABPORT_INVALID_ARGUMENT`: not a `WebContents`, or not options.
+   * @throws `Error` with `code` `ERR_TABPORT_INVALID_ROUTE`: the proxy refused the route.
+   */
+  attach(webContents: WebContents, options?: AttachOptions): Promise<Tab>
+  /** The partition for a tab: the prefix and 24 hex digits of the key's SHA-256. The same key, the same partition. */
+  partitionFor(key: string): string
+  /** The proxy's gauges and totals. */
+  stats(): ProxyStats
+  /**
+   * Ends every context and live socket, leaves the attached sessions closed, and stops listening. Idempotent.
+   * Runs by itself on the app's `will-quit`.
+   */
+  stop(): Promise<void>
+  /** The same as {@link Tabport.stop}, for `await using`, where the runtime has `Symbol.asyncDispose`. */
+  [Symbol.asyncDispose](): Promise<void>
+}

@@ -1,0 +1,48 @@
+/** Takes a session from its own settings to "everything goes through the proxy, as this context", step by step. */
+import type { Session } from 'electron'
+import type { ProxyContextInfo } from 'tabport'
+import { closeAllConnections } from './compat'
+import { type Endpoint, throughProxy } from './endpoint'
+import { wiringFailed, wiringStep } from './errors'
+import { prime } from './prime'
+
+/** Generous: all of it takes some 50 ms, and a busy machine must not be taken for a broken one. */
+const STEP_TIMEOUT_MS = 10_000
+const POLL_MS = 10
+
+/** One of each kind that Chromium could treat differently. */
+const PROBES = ['http://localhost/', 'https://localhost/', 'ws://localhost/', 'wss://localhost/']
+
+/**
+ * @param stillWanted - Throws when there is no point in going on.
+ * @throws {@link TabportError} `ERR_TABPORT_WIRING`: names the step that failed.
+ */
+export async function wire(
+  session: Session,
+  endpoint: Endpoint,
+  context: ProxyContextInfo,
+  stillWanted: () => void,
+): Promise<void> {
+  await wiringStep('setting the proxy', () => session.setProxy(throughProxy(endpoint)))
+  stillWanted()
+  await wiringStep('reading the proxy settings back', () => untilProxied(session, stillWanted))
+  await wiringStep('closing old connections', () => closeAllConnections(session))
+  stillWanted()
+  await wiringStep('priming the credentials', () => prime(session, endpoint, context, STEP_TIMEOUT_MS))
+  stillWanted()
+}
+
+/** A fresh session resolves to DIRECT for a moment after `setProxy` has resolved. */
+async function untilProxied(session: Session, stillWanted: () => void): Promise<void> {
+  const deadline = Date.now() + STEP_TIMEOUT_MS
+  for (const url of PROBES) {
+    while (isDirect(await session.resolveProxy(url))) {
+      stillWanted()
+      if (Date.now() > deadline) throw wiringFailed(`${url} still bypasses the proxy after ${STEP_TIMEOUT_MS} ms`)
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    }
+  }
+}
+
+/** PAC syntax: `PROXY host:port`, `DIRECT`, or a list of both in which any DIRECT is a way around the proxy. */
+const isDirect = (resolved: string): boolean => /\bDIRECT\b/.test(resolved)
