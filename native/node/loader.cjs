@@ -22,7 +22,7 @@ if (Symbol.asyncDispose) {
 }
 
 function load() {
-  const override = process.env.NAPI_RS_NATIVE_LIBRARY_PATH
+  const override = process.env.TABPORT_NATIVE_LIBRARY_PATH
   const candidates = override ? [() => require(override)] : binaries[platform] || []
   const causes = []
   for (const candidate of candidates) {
@@ -47,7 +47,7 @@ function loadError(causes, override) {
 }
 
 function fix(override) {
-  if (override) return `NAPI_RS_NATIVE_LIBRARY_PATH is ${JSON.stringify(override)}: correct it, or unset it.`
+  if (override) return `TABPORT_NATIVE_LIBRARY_PATH is ${JSON.stringify(override)}: correct it, or unset it.`
   if (!binaries[platform]) return `There is none for this platform, only for ${Object.keys(binaries).join(', ')}.`
   return `Install the package @tabport/${platform}, in tabport's own version, or run "npm run build" in a checkout.`
 }

@@ -9,9 +9,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -75,9 +76,10 @@ impl Connection {
         }
     }
 
-    /// Ends the connection at once, whatever it is doing.
-    pub(crate) fn close(&self) {
-        self.closed.cancel();
+    /// What ends the exchange that this task serves, at once and alone: an HTTP/2 connection may carry the
+    /// streams of several contexts, so there it is the stream.
+    pub(crate) fn carrier(&self) -> CancellationToken {
+        STREAM.try_with(Clone::clone).unwrap_or_else(|_| self.closed.clone())
     }
 }
 
@@ -148,7 +150,7 @@ async fn serve_http1(stream: Stream, connection: Arc<Connection>) -> hyper::Resu
 }
 
 async fn serve_http2(stream: Stream, connection: Arc<Connection>) -> hyper::Result<()> {
-    http2::Builder::new(TokioExecutor::new())
+    http2::Builder::new(Streams(Arc::clone(&connection)))
         .timer(TokioTimer::new())
         .initial_stream_window_size(http2_limits::STREAM_WINDOW)
         .initial_connection_window_size(http2_limits::CONNECTION_WINDOW)
@@ -164,4 +166,23 @@ async fn serve_http2(stream: Stream, connection: Arc<Connection>) -> hyper::Resu
             }),
         )
         .await
+}
+
+tokio::task_local! {
+    static STREAM: CancellationToken;
+}
+
+/// Runs the streams of an HTTP/2 connection, each so that it can be cut by itself.
+#[derive(Clone)]
+struct Streams(Arc<Connection>);
+
+impl<F> Executor<F> for Streams
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, future: F) {
+        let cut = self.0.closed.child_token();
+        let stream = STREAM.scope(cut.clone(), future);
+        self.0.proxy.tasks.spawn(cut.run_until_cancelled_owned(stream));
+    }
 }

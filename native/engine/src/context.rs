@@ -12,7 +12,6 @@ use subtle::ConstantTimeEq;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use crate::connection::Connection;
 use crate::error::ContextError;
 use crate::route::Route;
 use crate::upstream::Pool;
@@ -45,7 +44,8 @@ pub(crate) struct Context {
     /// Cancelled when the context is released, or the server stopped.
     pub(crate) released: CancellationToken,
     password: Zeroizing<String>,
-    in_flight: Mutex<HashMap<u64, Arc<Connection>>>,
+    /// What to cut when the context is released, by the number of the exchange.
+    in_flight: Mutex<HashMap<u64, CancellationToken>>,
 }
 
 impl Context {
@@ -54,12 +54,12 @@ impl Context {
         self.password.as_bytes().ct_eq(password).into()
     }
 
-    /// Remembers that an exchange runs over a connection, which releasing the context must then cut:
-    /// a response stalled on a client that does not read would otherwise outlive the context.
-    pub(crate) fn exchange_begins(&self, number: u64, connection: &Arc<Connection>) {
-        self.in_flight.lock().insert(number, Arc::clone(connection));
+    /// Remembers what carries an exchange: releasing the context must cut it, or a response stalled on a
+    /// client that does not read would outlive the context.
+    pub(crate) fn exchange_begins(&self, number: u64, carrier: &CancellationToken) {
+        self.in_flight.lock().insert(number, carrier.clone());
         if self.released.is_cancelled() {
-            connection.close();
+            carrier.cancel();
         }
     }
 
@@ -67,11 +67,17 @@ impl Context {
         self.in_flight.lock().remove(&number);
     }
 
+    /// Cuts what is in flight before anything else: none of it shall still be told that it was cut.
     fn release(&self) {
+        self.cut_in_flight();
         self.released.cancel();
-        let connections: Vec<_> = self.in_flight.lock().drain().collect();
-        for (_, connection) in connections {
-            connection.close();
+        self.cut_in_flight();
+    }
+
+    fn cut_in_flight(&self) {
+        let carriers: Vec<_> = self.in_flight.lock().drain().collect();
+        for (_, carrier) in carriers {
+            carrier.cancel();
         }
     }
 }

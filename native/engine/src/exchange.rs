@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::header::HOST;
-use hyper::{Request, Response, Version};
+use hyper::{Request, Response};
 use parking_lot::Mutex;
 
 use crate::authority::{Authority, Scheme};
@@ -42,10 +42,7 @@ impl Exchange {
         request: &Request<Incoming>,
     ) -> Arc<Self> {
         let counted = connection.proxy.counters.requests.enter();
-        // An HTTP/2 connection may carry the streams of several contexts; cutting it would hurt them all.
-        if request.version() != Version::HTTP_2 {
-            context.exchange_begins(counted.number(), &connection);
-        }
+        context.exchange_begins(counted.number(), &connection.carrier());
         let observed = connection.proxy.is_observed();
         let text = |text: &str| if observed { text.to_owned() } else { String::new() };
         Arc::new(Self {

@@ -1,8 +1,8 @@
 //! Fields that end at this hop, and fields that only we may set (RFC 9110, section 7.6.1).
 
 use hyper::header::{
-    AUTHORIZATION, CONNECTION, COOKIE, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
 };
 
 use hyper::{HeaderMap, Version};
@@ -54,6 +54,13 @@ pub fn check_request(headers: &HeaderMap) -> Result<(), ProxyError> {
     Ok(())
 }
 
+/// Whether the fields announce a body.
+#[must_use]
+pub fn announce_body(headers: &HeaderMap) -> bool {
+    let length = headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
+    length || headers.contains_key(TRANSFER_ENCODING)
+}
+
 /// The protocols a request asks to switch to, as far as they can be relayed as bytes. A switch to another
 /// version of HTTP cannot: it would change this hop alone, so it is ignored (RFC 9110, section 7.8).
 #[must_use]
@@ -71,9 +78,13 @@ pub fn upgrade_protocols(headers: &HeaderMap, version: Version) -> Option<Header
 }
 
 /// Removes what must not reach an upstream: hop-by-hop fields, credentials meant for us, and routing
-/// fields, which only we may set.
+/// fields, which only we may set. That the client takes trailers stays true, since we relay them.
 pub fn strip_request(headers: &mut HeaderMap) {
+    let trailers = members(headers, &TE).any(|coding| coding.eq_ignore_ascii_case("trailers"));
     strip_hop_by_hop(headers);
+    if trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
     let ours = |name: &&HeaderName| name.as_str().starts_with(ROUTING_PREFIX);
     let routing: Vec<_> = headers.keys().filter(ours).cloned().collect();
     for name in routing {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, HeaderValue, UPGRADE};
+use hyper::header::{CONNECTION, HeaderValue, TE, UPGRADE};
 use hyper::{HeaderMap, Request, Response, StatusCode};
 
 use crate::body::{RequestBody, ResponseBody};
@@ -30,6 +30,7 @@ pub(crate) async fn upgrade(
     let (mut parts, body) = request.into_parts();
     let asked = headers::upgrade_protocols(&parts.headers, parts.version);
     headers::strip_request(&mut parts.headers);
+    parts.headers.remove(TE);
     headers::address(&mut parts.headers, upstream);
     name_protocol(&mut parts.headers, asked.clone());
     let request = Request::from_parts(parts, RequestBody::relayed(body, exchange));

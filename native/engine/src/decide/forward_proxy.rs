@@ -15,6 +15,9 @@ const OWN_HOST: &str = "tabport.invalid";
 /// Decides what to do with a request that has been authenticated.
 pub fn decide(head: &RequestHead<'_>, scope: &Scope<'_>) -> Result<Action, ProxyError> {
     headers::check_request(head.headers)?;
+    if head.method == Method::CONNECT && headers::announce_body(head.headers) {
+        return Err(ProxyError::BadRequest("CONNECT takes no body"));
+    }
     let target = Target::of(head.method, head.uri, head.version, head.headers, scope.tunnel)?;
     if target.authority.host == Host::Name(OWN_HOST.into()) {
         return own_host(head.method);

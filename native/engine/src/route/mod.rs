@@ -106,9 +106,8 @@ impl Route {
         let id = label("morphId", fields.morph_id.as_ref())?;
         let scope = label("scope", fields.scope.as_ref())?;
         let suffix = required("domainSuffix", fields.domain_suffix.as_ref())?;
-        match suffix.parse() {
-            Ok(Host::Name(_)) if !suffix.ends_with('.') => {}
-            _ => return Err(refuse("domainSuffix", "is not a domain name")),
+        if !suffix.split('.').all(is_label) || matches!(suffix.parse(), Ok(Host::Ip(_))) {
+            return Err(refuse("domainSuffix", "is not a domain name"));
         }
         let origin = format!("https://cmux-{id}-{scope}-{{port}}.{suffix}");
         Template::parse("route", &origin).map(|template| Self(Kind::Template(template)))
@@ -144,12 +143,16 @@ impl Route {
 
 fn label<'a>(field: &'static str, value: Option<&'a String>) -> Result<&'a str, RouteError> {
     let value = required(field, value)?;
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    let hyphen_ends = value.starts_with('-') || value.ends_with('-');
-    if value.is_empty() || hyphen_ends || !value.bytes().all(allowed) {
+    if !is_label(value) {
         return Err(refuse(field, "is not a DNS label: letters, digits and inner hyphens"));
     }
     Ok(value)
+}
+
+fn is_label(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let hyphen_ends = text.starts_with('-') || text.ends_with('-');
+    !text.is_empty() && !hyphen_ends && text.bytes().all(allowed)
 }
 
 fn parse_workspace(value: &str) -> Result<HeaderValue, RouteError> {
@@ -255,7 +258,7 @@ mod tests {
             assert_eq!(morph("abc", value, "cmux.app").unwrap_err().field, "scope", "{value:?}");
         }
         for value in
-            ["", ".cmux.app", "cmux..app", "a/b", "a@b", "a\r\nb", "127.0.0.1", "cmux.app."]
+            ["", ".cmux.app", "cmux..app", "a/b", "a@b", "a\r\nb", "127.0.0.1", "cmux.app.", "-a"]
         {
             assert_eq!(morph("abc", "base", value).unwrap_err().field, "domainSuffix", "{value:?}");
         }

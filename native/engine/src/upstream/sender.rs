@@ -2,7 +2,7 @@
 
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::{TrySendError, http1, http2};
-use hyper::header::HOST;
+use hyper::header::{CONNECTION, HOST, HeaderValue, TE};
 use hyper::{Request, Response, Uri, Version};
 
 use super::origin_form;
@@ -37,9 +37,14 @@ impl Sender {
             Self::Http1(_) => {
                 *request.version_mut() = Version::HTTP_11;
                 *request.uri_mut() = origin_form(request.uri());
+                // RFC 9110, section 10.1.4: in HTTP/1.1 the field is this hop's own.
+                if request.headers().contains_key(TE) {
+                    request.headers_mut().insert(CONNECTION, HeaderValue::from_static("te"));
+                }
             }
             Self::Http2(_) => {
                 *request.version_mut() = Version::HTTP_2;
+                request.headers_mut().remove(CONNECTION);
                 if let Some(uri) = absolute_form(request.uri(), upstream) {
                     request.headers_mut().remove(HOST);
                     *request.uri_mut() = uri;

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use tabport_engine::{Event, Route, RouteFields, Server, ServerOptions, Stats};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// Far longer than anything here takes, so that only a hang runs into it.
-const DEADLINE: Duration = Duration::from_secs(10);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A running proxy; stopped, and checked to hold nothing, when the test ends.
 pub(crate) struct Proxy {
@@ -56,6 +56,14 @@ impl Proxy {
         Peer::connect(self.server.local_addr()).await
     }
 
+    /// A client whose CONNECT has been answered 200.
+    pub(crate) async fn tunnel(&self, context: &Context, authority: &str) -> Peer {
+        let mut client = self.connect().await;
+        client.send(context.connect(authority)).await;
+        client.expect("HTTP/1.1 200 OK\r\n\r\n").await;
+        client
+    }
+
     pub(crate) fn events(&self) -> Vec<Event> {
         self.events.lock().unwrap().clone()
     }
@@ -94,6 +102,21 @@ impl Context {
     pub(crate) fn field(&self) -> String {
         format!("Proxy-Authorization: Basic {}\r\n", self.credentials)
     }
+
+    /// A GET in absolute-form.
+    pub(crate) fn get(&self, url: &str) -> String {
+        self.ask(&format!("GET {url}"), "")
+    }
+
+    /// A request with these further fields, each with its line ending.
+    pub(crate) fn ask(&self, method_and_target: &str, fields: &str) -> String {
+        let own = self.field();
+        format!("{method_and_target} HTTP/1.1\r\nHost: localhost\r\n{own}{fields}\r\n")
+    }
+
+    pub(crate) fn connect(&self, authority: &str) -> String {
+        format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n{}\r\n", self.field())
+    }
 }
 
 /// A server that the proxy dials.
@@ -108,12 +131,29 @@ impl Origin {
         Self(TcpListener::bind(address).await.unwrap())
     }
 
+    pub(crate) fn of(listener: TcpListener) -> Self {
+        Self(listener)
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.0.local_addr().unwrap()
     }
 
     pub(crate) fn port(&self) -> u16 {
         self.address().port()
+    }
+
+    /// The URL of this server's root.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address())
+    }
+
+    /// Accepts, reads one request's head, and answers 200 with this body.
+    pub(crate) async fn answer(&self, body: &str) -> (Peer, String) {
+        let mut peer = self.accept().await;
+        let head = peer.head().await;
+        peer.answer(body).await;
+        (peer, head)
     }
 
     pub(crate) async fn accept(&self) -> Peer {
@@ -129,11 +169,24 @@ impl Origin {
 }
 
 /// One end of a connection.
-pub(crate) struct Peer(pub(crate) TcpStream);
+pub(crate) struct Peer<S = TcpStream>(pub(crate) S);
 
 impl Peer {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         Self(TcpStream::connect(address).await.unwrap())
+    }
+
+    /// Breaks the connection off instead of ending it: the other side sees a reset.
+    pub(crate) fn reset(self) {
+        self.0.set_zero_linger().unwrap();
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
+    /// A 200 with this body.
+    pub(crate) async fn answer(&mut self, body: &str) {
+        let length = body.len();
+        self.send(format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}")).await;
     }
 
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
@@ -176,12 +229,39 @@ impl Peer {
         (head, String::from_utf8(body).unwrap())
     }
 
+    /// Exactly so many bytes.
+    pub(crate) async fn take(&mut self, bytes: usize) -> Vec<u8> {
+        let mut read = vec![0; bytes];
+        timeout(DEADLINE, self.0.read_exact(&mut read)).await.expect("bytes are missing").unwrap();
+        read
+    }
+
     /// Everything until the peer closes; an abrupt end counts as one.
     pub(crate) async fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         let read = timeout(DEADLINE, self.0.read_to_end(&mut rest)).await;
         let _ = read.expect("the peer closes");
         rest
+    }
+
+    /// Everything until the peer closes, which must happen within a second.
+    pub(crate) async fn ends_soon(&mut self) -> Vec<u8> {
+        let asked = Instant::now();
+        let rest = self.rest().await;
+        let waited = asked.elapsed();
+        assert!(waited < Duration::from_secs(1), "the connection ended only after {waited:?}");
+        rest
+    }
+
+    /// Writes until the other side has not taken a byte for a while; how many it took.
+    pub(crate) async fn fill(&mut self) -> usize {
+        let piece = vec![b'x'; 64 * 1024];
+        let mut taken = 0;
+        while let Ok(written) = timeout(Duration::from_millis(400), self.0.write(&piece)).await {
+            taken += written.unwrap();
+            assert!(taken < 256 << 20, "nothing holds the sender back");
+        }
+        taken
     }
 
     /// Ends this side's half of the connection.
@@ -201,4 +281,9 @@ pub(crate) fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
 /// The status of a response's head.
 pub(crate) fn status(head: &str) -> u16 {
     head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status line")
+}
+
+/// So many bytes that do not repeat soon; another seed makes others.
+pub(crate) fn pattern(count: usize, seed: usize) -> Vec<u8> {
+    (0..count).map(|at| (at / 251 + at * 7 + seed).to_le_bytes()[0]).collect()
 }

@@ -1,6 +1,35 @@
 //! The proxy through real sockets, in literal bytes.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, in what it calls too"
+)]
+
 mod authentication;
+mod body;
 mod connect;
+mod events;
 mod forward;
+mod framing;
 mod harness;
+mod http2;
+mod http2_upstream;
+mod listen;
+mod loopback;
+mod malformed;
+mod pool;
+mod release;
+mod route;
+mod secrets;
+mod secure;
+mod stop;
+mod stream;
+mod target;
+mod tidy;
+mod timeout;
+mod tls;
+mod tunnel;
+mod upgrade;

@@ -1,0 +1,35 @@
+# Thin aliases: what each target does is in package.json and scripts/.
+
+.PHONY: setup start test fmt lint clean test-parity bench build-proxy build-wheel
+
+setup:
+	@npm run --silent setup
+
+start:
+	@npm start --silent
+
+test:
+	@npm test --silent
+
+fmt:
+	@npm run --silent fmt
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	@npm run --silent lint
+
+clean:
+	rm -rf .cache dist target node_modules tabport.*.node
+
+test-parity:
+	@echo "test-parity: the parity harness (native/headroom-parity) does not exist yet." >&2; exit 2
+
+bench:
+	@echo "bench: the benchmark suite (bench/) does not exist yet." >&2; exit 2
+
+build-proxy:
+	@echo "build-proxy: the headroom-proxy binary (native/headroom-proxy) does not exist yet." >&2; exit 2
+
+build-wheel:
+	@echo "build-wheel: the Python wheel (native/headroom-py) does not exist yet." >&2; exit 2

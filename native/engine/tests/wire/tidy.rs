@@ -1,0 +1,55 @@
+//! What the engine's sources promise, checked by machine.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    folders.iter().flat_map(|folder| sources(folder)).chain(files).collect()
+}
+
+#[test]
+fn every_source_file_is_short_and_says_what_it_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for path in sources(&root.join("src")).into_iter().chain(sources(&root.join("tests"))) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines = text.lines().count();
+        assert!(lines <= 300, "{} has {lines} lines", path.display());
+        assert!(text.starts_with("//! "), "{} does not open with what it is for", path.display());
+    }
+}
+
+#[test]
+fn the_engine_depends_on_no_host() {
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "-p", "tabport-engine", "-e", "normal", "--prefix", "none"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let tree = String::from_utf8(tree.stdout).unwrap();
+    assert!(tree.contains("hyper "), "{tree}");
+    for host in ["napi", "clap", "pyo3", "aws-lc", "openssl-sys", "native-tls"] {
+        let found = tree.lines().find(|line| line.starts_with(host));
+        assert_eq!(found, None, "the engine depends on {host}");
+    }
+}
+
+#[test]
+fn the_engine_installs_nothing_for_the_whole_process() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for path in sources(&root.join("src")) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for global in [
+            "install_default",
+            "set_global_default",
+            "set_hook",
+            "ctrl_c",
+            "process::exit",
+            "set_var",
+        ] {
+            assert!(!text.contains(global), "{} has {global}", path.display());
+        }
+    }
+}

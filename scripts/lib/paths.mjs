@@ -1,0 +1,11 @@
+// Where things lie in the repository. Nothing is cached outside of it.
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** An absolute path inside the repository. */
+export const inRoot = (...parts) => path.join(root, ...parts)
+
+export const cache = inRoot('.cache')
+export const demoMain = inRoot('dist', 'demo', 'main.cjs')

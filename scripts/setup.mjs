@@ -1,0 +1,28 @@
+// Everything a fresh clone needs before it runs or is tested. Plain Node: it runs before any package is there.
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { buildAddon, buildTypeScript } from './lib/build.mjs'
+import { provideElectron } from './lib/electron.mjs'
+import { installPackages } from './lib/packages.mjs'
+import { main, step } from './lib/step.mjs'
+import { failMissing, installSystemPackages } from './lib/system.mjs'
+import { checkToolchain } from './lib/toolchain.mjs'
+
+export const FOR_TESTS = ['electron', 'display', 'browser', 'curl']
+
+/**
+ * Prepares the repository. `onMissing` is called with a message when something that cannot be installed here is
+ * missing: it throws, or returns the text to show as that step's result.
+ */
+export async function setUp({ purposes = FOR_TESTS, onMissing = failMissing } = {}) {
+  await step('toolchain', checkToolchain)
+  await step('npm packages', installPackages)
+  await step('system packages', () => installSystemPackages(purposes, onMissing))
+  await step('Electron', () => provideElectron().catch((error) => onMissing(error.message)))
+  await step('native addon', buildAddon)
+  await step('TypeScript', buildTypeScript)
+}
+
+if (import.meta.url === pathToFileURL(path.resolve(process.argv[1])).href) {
+  await main(() => setUp())
+}

@@ -1,0 +1,75 @@
+// The package's types as an ES module project sees them. `tsc` checks this file; nothing runs it.
+import {
+  type GatewayRoute,
+  type ListenOptions,
+  type ProxyContextInfo,
+  type ProxyEvent,
+  type ProxyRoute,
+  ProxyServer,
+  type ProxyStats,
+  type UpstreamRoute,
+} from 'tabport'
+import { createTabport } from 'tabport/electron'
+
+const morph: ProxyRoute = { morphId: 'abc', scope: 'base', domainSuffix: 'preview.example' }
+const gateway: GatewayRoute = { cmuxProxyOrigin: 'http://127.0.0.1:39379', workspace: 'one' }
+const template: UpstreamRoute = { upstream: 'https://{port}-abc.preview.example' }
+
+const options: ListenOptions = {
+  host: '127.0.0.1',
+  autoPort: { start: 39_385, attempts: 50 },
+  http2: true,
+  connectTo: { 'a.example:443': '127.0.0.1:8443' },
+  timeouts: { connect: 1_000, tlsHandshake: 1_000, requestHead: 1_000, responseHead: 1_000, idle: 0, halfClose: 1_000 },
+  allowNonLoopback: false,
+  onEvent: report,
+}
+
+export async function six(): Promise<void> {
+  const proxy: ProxyServer = await ProxyServer.startWithAutoPort('127.0.0.1', 39_385, 50, true)
+  const port: number = proxy.port()
+  const contexts: ProxyContextInfo[] = [morph, gateway, template, undefined].map((route) =>
+    proxy.createContext(1, route),
+  )
+  for (const { id, username, password, webContentsId } of contexts) {
+    const texts: string[] = [id, username, password]
+    const number: number = webContentsId
+    void [texts, number, port]
+    proxy.releaseContext(id)
+  }
+  const stats: ProxyStats = proxy.stats()
+  const dropped: number = stats.total.eventsDropped + stats.upstreamConnections
+  void dropped
+  await proxy.stop()
+  await proxy[Symbol.asyncDispose]()
+}
+
+/** The type of an event narrows it. */
+function report(event: ProxyEvent): string | number | undefined {
+  switch (event.type) {
+    case 'connection':
+      return event.connectionId
+    case 'request':
+      return `${event.method} ${event.authority}${event.path} ${event.status} ${event.outcome}`
+    case 'tunnel':
+      return `${event.kind} ${event.phase} ${event.tunnelId} ${event.bytesUp + event.bytesDown}`
+    case 'error':
+      return event.contextId ?? event.code
+  }
+}
+
+export async function refused(proxy: ProxyServer): Promise<void> {
+  // @ts-expect-error: a server is started, not constructed with arguments of one's own.
+  new ProxyServer('127.0.0.1:0')
+  // @ts-expect-error: the second argument is required.
+  await ProxyServer.start('127.0.0.1:0')
+  // @ts-expect-error: the id is a number.
+  proxy.createContext('1')
+  // @ts-expect-error: a route is complete.
+  proxy.createContext(1, { morphId: 'abc' })
+  // @ts-expect-error: there is no such option.
+  await ProxyServer.listen({ hots: '127.0.0.1' })
+}
+
+void options
+void createTabport
