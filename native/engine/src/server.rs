@@ -129,7 +129,11 @@ pub(crate) async fn accept(listener: TcpListener, proxy: Arc<Proxy>) {
 async fn accept_loop(listener: &TcpListener, proxy: &Arc<Proxy>) {
     loop {
         match listener.accept().await {
-            Ok((socket, _)) => begin(socket, proxy),
+            Ok((socket, _)) => {
+                begin(socket, proxy);
+                // Lets the other threads take their share of a burst.
+                tokio::task::yield_now().await;
+            }
             Err(error) => pause_after(&error).await,
         }
     }
