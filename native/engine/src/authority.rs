@@ -115,8 +115,12 @@ impl Host {
 
 /// Whether connecting to this address ends on this machine's loopback.
 pub(crate) fn leads_to_loopback(ip: IpAddr) -> bool {
-    let ip = ip.to_canonical();
-    ip.is_loopback() || ip.is_unspecified()
+    let own = |ip: IpAddr| ip.is_loopback() || ip.is_unspecified();
+    match ip {
+        IpAddr::V4(_) => own(ip),
+        // IPv4-mapped and the older IPv4-compatible form; `::1` is neither, though it looks like the latter.
+        IpAddr::V6(v6) => own(ip) || v6.to_ipv4().is_some_and(|v4| own(v4.into())),
+    }
 }
 
 impl FromStr for Host {
@@ -172,6 +176,7 @@ mod tests {
             "[::]",
             "[::ffff:127.1.2.3]",
             "[::ffff:0.0.0.0]",
+            "[::127.0.0.1]",
         ];
         for text in loopback {
             assert!(host(text).is_loopback(), "{text} is loopback");

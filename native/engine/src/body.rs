@@ -15,6 +15,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::exchange::Exchange;
+use crate::headers;
 use crate::upstream::Lease;
 
 /// A request's body on its way upstream.
@@ -39,9 +40,10 @@ impl Body for RequestBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let Some((body, exchange)) = &mut self.0 else { return Poll::Ready(None) };
-        let frame = ready!(Pin::new(body).poll_frame(cx));
-        if let Some(Ok(frame)) = &frame {
+        let mut frame = ready!(Pin::new(body).poll_frame(cx));
+        if let Some(Ok(frame)) = &mut frame {
             exchange.moved_up(frame.data_ref().map_or(0, Bytes::len));
+            frame.trailers_mut().map(headers::strip_trailers);
         }
         Poll::Ready(frame)
     }
@@ -105,7 +107,7 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let frame = match &mut self.source {
+        let mut frame = match &mut self.source {
             Source::Own(text) => text.take().map(|text| Ok(Frame::data(text))),
             Source::Upstream { body, idle, .. } => match Pin::new(body).poll_frame(cx) {
                 Poll::Ready(frame) => {
@@ -115,8 +117,9 @@ impl Body for ResponseBody {
                 Poll::Pending => Some(Err(ready!(idle_for_too_long(idle.as_mut(), cx)).into())),
             },
         };
-        match &frame {
+        match &mut frame {
             Some(Ok(frame)) => {
+                frame.trailers_mut().map(headers::strip_trailers);
                 if let (Some(exchange), Some(data)) = (&self.exchange, frame.data_ref()) {
                     exchange.moved_down(data.len());
                 }

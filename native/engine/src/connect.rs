@@ -30,9 +30,8 @@ pub(crate) async fn tunnel(
     let proxy = &exchange.connection.proxy;
     let dialled = upstream::open_tunnel(proxy, &exchange.context, upstream, asked).await?;
     let downstream = hyper::upgrade::on(&mut request);
-    let downstream = async { downstream.await.map(Stream::from_upgraded) };
     Tunnel::open(proxy, &exchange.context, TunnelKind::Connect, asked.to_string())
-        .spawn(downstream, async { Ok(dialled) });
+        .spawn(Stream::upgraded(downstream), async { Ok(dialled) });
     Ok(respond::with_tunnel())
 }
 

@@ -9,15 +9,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::authority::Authority;
+use crate::body::ResponseBody;
 use crate::context::Context;
 use crate::counters::Counted;
 use crate::event::{Event, Phase};
@@ -133,18 +136,26 @@ async fn opens_with_preface(stream: &mut Stream, proxy: &Proxy) -> io::Result<bo
     Ok(preface)
 }
 
+fn service(
+    connection: Arc<Connection>,
+) -> impl Service<
+    Request<Incoming>,
+    Response = Response<ResponseBody>,
+    Error = Infallible,
+    Future: Send + 'static,
+> {
+    service_fn(move |request| {
+        let connection = Arc::clone(&connection);
+        async move { Ok(request::serve(connection, request).await) }
+    })
+}
+
 async fn serve_http1(stream: Stream, connection: Arc<Connection>) -> hyper::Result<()> {
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(connection.proxy.timeouts.request_head)
         .auto_date_header(false)
-        .serve_connection(
-            TokioIo::new(stream),
-            service_fn(move |request| {
-                let connection = Arc::clone(&connection);
-                async move { Ok::<_, Infallible>(request::serve(connection, request).await) }
-            }),
-        )
+        .serve_connection(TokioIo::new(stream), service(connection))
         .with_upgrades()
         .await
 }
@@ -158,13 +169,7 @@ async fn serve_http2(stream: Stream, connection: Arc<Connection>) -> hyper::Resu
         .keep_alive_timeout(http2_limits::PING_TIMEOUT)
         .max_concurrent_streams(http2_limits::STREAMS)
         .auto_date_header(false)
-        .serve_connection(
-            TokioIo::new(stream),
-            service_fn(move |request| {
-                let connection = Arc::clone(&connection);
-                async move { Ok::<_, Infallible>(request::serve(connection, request).await) }
-            }),
-        )
+        .serve_connection(TokioIo::new(stream), service(connection))
         .await
 }
 

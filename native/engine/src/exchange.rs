@@ -68,6 +68,10 @@ impl Exchange {
     ) -> Response<ResponseBody> {
         self.status.store(response.status().as_u16(), Relaxed);
         *self.head.lock() = self.begun.elapsed();
+        // The body of an answer to HEAD is never asked for.
+        if self.method == "HEAD" {
+            self.completed();
+        }
         response.map(|body| body.of(self))
     }
 

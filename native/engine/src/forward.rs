@@ -31,10 +31,14 @@ pub(crate) async fn forward(
 }
 
 /// Refuses answers that would change what the client believes of this proxy: a switch of protocols nobody
-/// asked for, and a challenge, which would make a browser drop credentials that are valid.
+/// asked for, a challenge, which would make a browser drop credentials that are valid, and a body whose
+/// coding would be lost here.
 pub(crate) fn check(response: &Response<Incoming>) -> Result<(), ProxyError> {
     match response.status() {
         StatusCode::SWITCHING_PROTOCOLS | StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            Err(ProxyError::UpstreamProtocol(None))
+        }
+        _ if !headers::is_plainly_framed(response.headers()) => {
             Err(ProxyError::UpstreamProtocol(None))
         }
         _ => Ok(()),

@@ -2,7 +2,7 @@
 
 use hyper::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue,
-    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SET_COOKIE, TE, TRANSFER_ENCODING, UPGRADE,
 };
 
 use hyper::{HeaderMap, Version};
@@ -36,10 +36,7 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 /// Refuses a request that could mean something else to the next hop: one whose `Connection` options would
 /// remove what other hops decide by, or whose body has a transfer coding that would be lost here.
 pub fn check_request(headers: &HeaderMap) -> Result<(), ProxyError> {
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter().map(HeaderValue::as_bytes);
-    if codings.next().is_some_and(|coding| !coding.eq_ignore_ascii_case(b"chunked"))
-        || codings.next().is_some()
-    {
+    if !is_plainly_framed(headers) {
         return Err(ProxyError::BadRequest("the only transfer coding understood is chunked"));
     }
     let protected = |option: &str| {
@@ -52,6 +49,15 @@ pub fn check_request(headers: &HeaderMap) -> Result<(), ProxyError> {
         return Err(ProxyError::BadRequest("Connection names a field that must not be removed"));
     }
     Ok(())
+}
+
+/// Whether a message has no transfer coding but perhaps `chunked`: any other would be lost at this hop,
+/// which removes the field but not the coding.
+#[must_use]
+pub fn is_plainly_framed(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter().map(HeaderValue::as_bytes);
+    let chunked = codings.next().is_none_or(|coding| coding.eq_ignore_ascii_case(b"chunked"));
+    chunked && codings.next().is_none()
 }
 
 /// Whether the fields announce a body.
@@ -89,6 +95,15 @@ pub fn strip_request(headers: &mut HeaderMap) {
     let routing: Vec<_> = headers.keys().filter(ours).cloned().collect();
     for name in routing {
         headers.remove(name);
+    }
+}
+
+/// Removes from trailers what may only stand in a head: fields that frame, route or authenticate a message
+/// (RFC 9110, section 6.5.1).
+pub fn strip_trailers(trailers: &mut HeaderMap) {
+    strip_request(trailers);
+    for name in [AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, SET_COOKIE, TE] {
+        trailers.remove(name);
     }
 }
 
@@ -135,6 +150,8 @@ fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 
 /// The members of a field that is a list (RFC 9110, section 5.6.1).
 fn members<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    let fields = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    fields.flat_map(|value| value.split(',')).map(str::trim).filter(|member| !member.is_empty())
+    let fields = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    let members = fields.flat_map(|value| value.split(|byte| *byte == b','));
+    let members = members.filter_map(|member| std::str::from_utf8(member).ok());
+    members.map(str::trim).filter(|member| !member.is_empty())
 }

@@ -41,19 +41,19 @@ impl Interception {
     }
 
     async fn run(self, downstream: OnUpgrade) {
-        let Ok(upgraded) = downstream.await else { return };
-        let mut stream = Stream::from_upgraded(upgraded);
+        let Ok(mut stream) = Stream::upgraded(downstream).await else { return };
+        // Made before it is known to be one, so that a silent client is counted.
+        let connection =
+            Connection::inside(&self.proxy, Arc::clone(&self.context), self.asked.clone());
         let limit = self.proxy.timeouts.request_head;
         match timeout(limit, opens_with_http(&mut stream)).await {
-            Ok(Ok(true)) => self.serve(stream).await,
-            Ok(Ok(false)) => self.relay(stream).await,
+            Ok(Ok(true)) => connection::serve(stream, connection).await,
+            Ok(Ok(false)) => {
+                drop(connection);
+                self.relay(stream).await;
+            }
             Ok(Err(_)) | Err(_) => {}
         }
-    }
-
-    async fn serve(self, stream: Stream) {
-        let connection = Connection::inside(&self.proxy, self.context, self.asked);
-        connection::serve(stream, connection).await;
     }
 
     /// The client already has its 200: when the route fails now, the tunnel just ends.
@@ -70,13 +70,19 @@ impl Interception {
     }
 }
 
-/// A request line begins with a method, and those in use are upper-case letters. TLS begins with 0x16.
+/// A request line begins with a method, which is letters, after perhaps an empty line (RFC 9112, section
+/// 2.2). TLS begins with 0x16.
 async fn opens_with_http(stream: &mut Stream) -> io::Result<bool> {
+    const LONGEST_PRELUDE: usize = 1024;
     let mut read = BytesMut::new();
-    if stream.read_buf(&mut read).await? == 0 {
-        return Err(io::ErrorKind::UnexpectedEof.into());
+    loop {
+        let first = read.iter().find(|byte| !matches!(byte, b'\r' | b'\n')).copied();
+        if first.is_some() || read.len() > LONGEST_PRELUDE {
+            stream.give_back(read.freeze());
+            return Ok(first.is_some_and(|byte| byte.is_ascii_alphabetic()));
+        }
+        if stream.read_buf(&mut read).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
     }
-    let http = read.first().is_some_and(u8::is_ascii_uppercase);
-    stream.give_back(read.freeze());
-    Ok(http)
 }

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use hyper::upgrade::Upgraded;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -30,15 +30,15 @@ enum Io {
 
 impl Stream {
     /// What is left of a connection after an upgrade or a CONNECT.
-    pub(crate) fn from_upgraded(upgraded: Upgraded) -> Self {
-        match upgraded.downcast::<TokioIo<Self>>() {
+    pub(crate) async fn upgraded(upgrade: OnUpgrade) -> hyper::Result<Self> {
+        Ok(match upgrade.await?.downcast::<TokioIo<Self>>() {
             Ok(parts) => {
                 let mut stream = parts.io.into_inner();
                 stream.give_back(parts.read_buf);
                 stream
             }
             Err(upgraded) => Self { early: Bytes::new(), io: Io::Http2(TokioIo::new(upgraded)) },
-        }
+        })
     }
 
     /// Puts bytes back in front of those that will be read next.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue, TE, UPGRADE};
+use hyper::upgrade::OnUpgrade;
 use hyper::{HeaderMap, Request, Response, StatusCode};
 
 use crate::body::{RequestBody, ResponseBody};
@@ -26,31 +27,48 @@ pub(crate) async fn upgrade(
     mut request: Request<Incoming>,
     upstream: &Upstream,
 ) -> Result<Response<ResponseBody>, ProxyError> {
+    let asked = headers::upgrade_protocols(request.headers(), request.version());
     let downstream = hyper::upgrade::on(&mut request);
-    let (mut parts, body) = request.into_parts();
-    let asked = headers::upgrade_protocols(&parts.headers, parts.version);
-    headers::strip_request(&mut parts.headers);
-    parts.headers.remove(TE);
-    headers::address(&mut parts.headers, upstream);
-    name_protocol(&mut parts.headers, asked.clone());
-    let request = Request::from_parts(parts, RequestBody::relayed(body, exchange));
-
-    let proxy = &exchange.connection.proxy;
+    let request = request_for(exchange, request, upstream, asked.clone());
+    let (proxy, context) = (&exchange.connection.proxy, &exchange.context);
     let moved = || exchange.bytes_up();
-    let mut response =
-        upstream::send_alone(proxy, &exchange.context, upstream, request, moved).await?;
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        check(&response)?;
-        return Ok(relay(response, |body| ResponseBody::relayed(body, None, proxy.timeouts.idle)));
+    let response = upstream::send_alone(proxy, context, upstream, request, moved).await?;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return switch(exchange, response, asked.as_ref(), downstream);
     }
+    check(&response)?;
+    Ok(relay(response, |body| ResponseBody::relayed(body, None, proxy.timeouts.idle)))
+}
+
+fn request_for(
+    exchange: &Arc<Exchange>,
+    request: Request<Incoming>,
+    upstream: &Upstream,
+    protocols: Option<HeaderValue>,
+) -> Request<RequestBody> {
+    let mut request = request.map(|body| RequestBody::relayed(body, exchange));
+    let fields = request.headers_mut();
+    headers::strip_request(fields);
+    fields.remove(TE);
+    headers::address(fields, upstream);
+    name_protocol(fields, protocols);
+    request
+}
+
+fn switch(
+    exchange: &Exchange,
+    mut response: Response<Incoming>,
+    asked: Option<&HeaderValue>,
+    downstream: OnUpgrade,
+) -> Result<Response<ResponseBody>, ProxyError> {
     let switched = response.headers().get(UPGRADE).cloned();
-    if !is_among(switched.as_ref(), asked.as_ref()) {
+    if !is_among(switched.as_ref(), asked) {
         return Err(ProxyError::UpstreamProtocol(None));
     }
-    let upgraded = hyper::upgrade::on(&mut response);
-    let upgraded = async { upgraded.await.map(Stream::from_upgraded) };
-    Tunnel::open(proxy, &exchange.context, TunnelKind::Upgrade, exchange.authority.clone())
-        .spawn(async { downstream.await.map(Stream::from_upgraded) }, upgraded);
+    let upstream = hyper::upgrade::on(&mut response);
+    let (proxy, context) = (&exchange.connection.proxy, &exchange.context);
+    Tunnel::open(proxy, context, TunnelKind::Upgrade, exchange.authority.clone())
+        .spawn(Stream::upgraded(downstream), Stream::upgraded(upstream));
     let mut response = relay(response, |_| ResponseBody::own(String::new()));
     name_protocol(response.headers_mut(), switched);
     Ok(response)

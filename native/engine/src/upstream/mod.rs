@@ -76,8 +76,8 @@ pub(crate) async fn open_tunnel(
     if response.status() != StatusCode::OK {
         return Err(ProxyError::GatewayRefused(response.status()));
     }
-    let upgraded = hyper::upgrade::on(&mut response).await;
-    upgraded.map(Stream::from_upgraded).map_err(|error| failed(context, error))
+    let upgraded = Stream::upgraded(hyper::upgrade::on(&mut response));
+    upgraded.await.map_err(|error| failed(context, error))
 }
 
 async fn dial(
@@ -135,6 +135,8 @@ async fn while_moving<T>(
 fn failed(context: &Context, error: hyper::Error) -> ProxyError {
     if context.released.is_cancelled() {
         ProxyError::Released
+    } else if error.is_user() {
+        ProxyError::BadRequest("the request's body is malformed or incomplete")
     } else if error.is_parse() {
         ProxyError::UpstreamProtocol(Some(error))
     } else {

@@ -24,19 +24,22 @@ use crate::error::{ProxyError, StartError};
 /// Whom the server trusts. The platform's roots are read when the first TLS upstream is dialled.
 pub(crate) struct Trust {
     extra: Vec<CertificateDer<'static>>,
+    /// Named wherever it is needed, so that no process-wide default decides which cryptography is used.
+    provider: Arc<CryptoProvider>,
     verifier: OnceCell<Arc<Verifier>>,
 }
 
 impl Trust {
     pub(crate) fn new(extra_ca: Option<&str>) -> Result<Self, StartError> {
         let extra = extra_ca.map(parse_pem).transpose()?.unwrap_or_default();
-        Ok(Self { extra, verifier: OnceCell::new() })
+        let provider = Arc::new(ring::default_provider());
+        Ok(Self { extra, provider, verifier: OnceCell::new() })
     }
 
-    pub(crate) async fn verifier(&self) -> Result<Arc<dyn ServerCertVerifier>, ProxyError> {
+    async fn verifier(&self) -> Result<Arc<dyn ServerCertVerifier>, ProxyError> {
         let verifier = self.verifier.get_or_try_init(|| {
-            let extra = self.extra.clone();
-            let load = move || Verifier::new_with_extra_roots(extra, provider()).map(Arc::new);
+            let (extra, provider) = (self.extra.clone(), Arc::clone(&self.provider));
+            let load = move || Verifier::new_with_extra_roots(extra, provider).map(Arc::new);
             async {
                 let loaded = tokio::task::spawn_blocking(load).await;
                 let loaded = loaded.map_err(|error| rustls::Error::General(error.to_string()));
@@ -60,12 +63,6 @@ fn parse_pem(pem: &str) -> Result<Vec<CertificateDer<'static>>, StartError> {
         roots.add(certificate.clone()).map_err(|error| refuse(error.to_string()))?;
     }
     Ok(certificates)
-}
-
-/// Named everywhere, so that no process-wide default decides which cryptography is used.
-fn provider() -> Arc<CryptoProvider> {
-    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
-    Arc::clone(PROVIDER.get_or_init(|| Arc::new(ring::default_provider())))
 }
 
 /// What to offer an upstream by ALPN (RFC 7301).
@@ -95,8 +92,7 @@ impl Tls {
         host: &Host,
         alpn: Alpn,
     ) -> Result<TlsStream<TcpStream>, ProxyError> {
-        let verifier = trust.verifier().await?;
-        let configs = self.configs(&verifier).map_err(ProxyError::TrustStore)?;
+        let configs = self.configs(trust).await?;
         let config = match alpn {
             Alpn::Any => &configs.any,
             Alpn::Http1 => &configs.http1,
@@ -105,21 +101,25 @@ impl Tls {
         connector.connect(server_name(host)?, tcp).await.map_err(classify)
     }
 
-    fn configs(&self, verifier: &Arc<dyn ServerCertVerifier>) -> Result<&Configs, rustls::Error> {
+    async fn configs(&self, trust: &Trust) -> Result<&Configs, ProxyError> {
         if let Some(configs) = self.0.get() {
             return Ok(configs);
         }
-        let configs = Configs::new(verifier)?;
+        let verifier = trust.verifier().await?;
+        let configs = Configs::new(&trust.provider, verifier).map_err(ProxyError::TrustStore)?;
         Ok(self.0.get_or_init(|| configs))
     }
 }
 
 impl Configs {
-    fn new(verifier: &Arc<dyn ServerCertVerifier>) -> Result<Self, rustls::Error> {
-        let mut any = ClientConfig::builder_with_provider(provider())
+    fn new(
+        provider: &Arc<CryptoProvider>,
+        verifier: Arc<dyn ServerCertVerifier>,
+    ) -> Result<Self, rustls::Error> {
+        let mut any = ClientConfig::builder_with_provider(Arc::clone(provider))
             .with_safe_default_protocol_versions()?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::clone(verifier))
+            .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
         any.resumption = Resumption::in_memory_sessions(64);
         let mut http1 = any.clone();

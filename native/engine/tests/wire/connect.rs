@@ -202,3 +202,28 @@ async fn a_connect_with_a_body_is_400() {
     assert_eq!(status(&client.head().await), 200);
     origin.accept().await.expect("hello").await;
 }
+
+#[tokio::test]
+async fn a_method_after_an_empty_line_or_in_lower_case_is_a_request_too() {
+    let (proxy, origin) = (Proxy::start(), Origin::start().await);
+    let context = proxy.routed(origin.url());
+    for prelude in ["\r\n", "\n\r\n", ""] {
+        let mut client = proxy.tunnel(&context, "localhost:3000").await;
+        let request = format!("get /x HTTP/1.1\r\nHost: localhost:3000\r\n{}", context.field());
+        client.send(format!("{prelude}{request}X-Cmux-Port-Internal: 1\r\n\r\n")).await;
+        let (_, head) = origin.answer("ok").await;
+        assert!(head.starts_with("get /x HTTP/1.1\r\n"), "{head}");
+        assert!(!head.to_lowercase().contains("proxy-auth"), "{head}");
+        assert!(!head.to_lowercase().contains("x-cmux"), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn a_silent_tunnel_that_would_be_looked_into_is_counted_as_a_connection() {
+    let proxy = Proxy::start();
+    let context = proxy.routed("http://127.0.0.1:1");
+    let client = proxy.tunnel(&context, "localhost:3000").await;
+    proxy.until("it counts", |stats| stats.connections == 1 && stats.requests == 0).await;
+    drop(client);
+    proxy.until("it is gone", |stats| stats.connections == 0).await;
+}

@@ -171,3 +171,17 @@ async fn a_response_with_two_framings_is_reframed_by_chunks() {
         proxy.until("it is not reused", |stats| stats.upstream_connections == 0).await;
     }
 }
+
+#[tokio::test]
+async fn a_coding_that_would_be_lost_is_a_bad_answer() {
+    let (proxy, origin) = (Proxy::start(), Origin::start().await);
+    let context = proxy.context();
+    let mut client = proxy.connect().await;
+    client.send(context.get(&origin.url())).await;
+    let mut upstream = origin.accept().await;
+    upstream.head().await;
+    upstream.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n").await;
+    let (head, _) = client.response().await;
+    assert_eq!(status(&head), 502);
+    assert_eq!(field(&head, "proxy-status"), Some("tabport; error=http_protocol_error"));
+}

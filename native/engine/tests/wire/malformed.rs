@@ -235,6 +235,7 @@ async fn a_broken_chunk_never_ends_the_upstreams_body() {
         let seen = String::from_utf8(upstream.rest().await).unwrap();
         assert!(!seen.ends_with("0\r\n\r\n"), "{chunk:?} became {seen:?}");
         assert!(!seen.contains("GET "), "{chunk:?} became {seen:?}");
+        assert_eq!(status(&client.response().await.0), 400, "{chunk:?}");
     }
 }
 

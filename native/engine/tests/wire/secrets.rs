@@ -3,6 +3,7 @@
 use tabport_engine::RouteFields;
 
 use crate::harness::{Context, Origin, Proxy, status};
+use crate::log::Log;
 use crate::stream::{get, speak};
 
 const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
@@ -77,9 +78,27 @@ async fn credentials_of_a_stream_never_reach_an_origin() {
     assert!(!head.contains(&context.credentials), "{head}");
 }
 
-/// Whatever happens, no event shows what only the peers may know, nor does any error a client is told.
+#[tokio::test]
+async fn trailers_carry_no_credentials_and_no_routing() {
+    let (proxy, origin) = (Proxy::start(), Origin::start().await);
+    let context = proxy.context();
+    let mut client = proxy.connect().await;
+    let names = "x-sum, x-cmux-port-internal, proxy-authorization, cookie";
+    let fields = format!("Transfer-Encoding: chunked\r\nTrailer: {names}\r\n");
+    let trailers =
+        format!("x-sum: 1\r\nX-Cmux-Port-Internal: 1\r\n{}cookie: a\r\n", context.field());
+    let request = context.ask(&format!("POST {}/", origin.url()), &fields);
+    client.send(format!("{request}2\r\nhi\r\n0\r\n{trailers}\r\n")).await;
+    let mut upstream = origin.accept().await;
+    upstream.head().await;
+    upstream.expect("2\r\nhi\r\n0\r\nx-sum: 1\r\n\r\n").await;
+}
+
+/// Whatever happens, no event shows what only the peers may know, nor does any error a client is told, nor
+/// anything that is traced, at any level.
 #[tokio::test]
 async fn no_secret_is_ever_told() {
+    let log = Log::of_the_process();
     let (proxy, origin) = (Proxy::start(), Origin::start().await);
     let context = proxy.routed(origin.url());
     let dead = proxy.routed("http://127.0.0.1:1");
@@ -104,7 +123,8 @@ async fn no_secret_is_ever_told() {
         answers.push_str(&client.response().await.0);
     }
     proxy.until("all is quiet", |stats| stats.requests + stats.connections == 0).await;
-    let told = format!("{answers}{:?}", proxy.events());
+    let told = format!("{answers}{:?}{}", proxy.events(), log.text());
+    assert!(told.contains("a request failed"), "the log is captured");
     for secret in
         ["S3CRET", &context.password, &context.credentials, &dead.password, &dead.credentials]
     {

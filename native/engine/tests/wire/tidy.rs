@@ -38,9 +38,12 @@ fn the_engine_depends_on_no_host() {
 
 #[test]
 fn the_engine_installs_nothing_for_the_whole_process() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for path in sources(&root.join("src")) {
+    for path in engine_sources() {
         let text = std::fs::read_to_string(&path).unwrap();
+        // These two are local to a thread and to a task.
+        let local = |line: &&str| line.contains("SCRATCH:") || line.contains("STREAM:");
+        let mut statics = text.lines().filter(|line| line.trim_start().starts_with("static "));
+        assert_eq!(statics.find(|line| !local(line)), None, "{}", path.display());
         for global in [
             "install_default",
             "set_global_default",
@@ -52,4 +55,38 @@ fn the_engine_installs_nothing_for_the_whole_process() {
             assert!(!text.contains(global), "{} has {global}", path.display());
         }
     }
+}
+
+#[test]
+fn the_decision_does_no_io() {
+    for path in engine_sources() {
+        let name = path.to_str().unwrap();
+        let pure = ["/decide/", "/route/", "/target.rs", "/authority.rs", "/headers.rs"];
+        if !pure.iter().any(|part| name.contains(part)) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        for io in ["async fn", "async move", "tokio::", "Tcp", "std::fs", "std::io", "lookup_host"]
+        {
+            assert!(!text.contains(io), "{name} has {io}");
+        }
+    }
+}
+
+#[test]
+fn one_file_picks_statuses_and_two_see_passwords() {
+    let allowed = |name: &str, files: &[&str]| files.iter().any(|file| name.ends_with(file));
+    for path in engine_sources() {
+        let (name, text) = (path.to_str().unwrap(), std::fs::read_to_string(&path).unwrap());
+        if !allowed(name, &["/respond.rs"]) {
+            assert!(!text.contains("status_mut"), "{name} picks a status");
+        }
+        if !allowed(name, &["/authenticate.rs", "/context.rs"]) {
+            assert!(!text.contains("password"), "{name} sees a password");
+        }
+    }
+}
+
+fn engine_sources() -> Vec<PathBuf> {
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
 }
