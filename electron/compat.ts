@@ -2,7 +2,7 @@
  * What differs between Electron 9 and today's, in one place. Types come from today's Electron; each function here
  * says which version it makes up for.
  */
-import type { AuthenticationResponseDetails, IncomingMessage, Session } from 'electron'
+import type { AuthenticationResponseDetails, IncomingMessage, Session, WebContents } from 'electron'
 
 /** `Symbol.asyncDispose` came with Node 18.18 (Electron 28); before that there is nothing to hang a disposer on. */
 export const asyncDispose: typeof Symbol.asyncDispose | undefined = Symbol.asyncDispose
@@ -14,6 +14,13 @@ export const asyncDispose: typeof Symbol.asyncDispose | undefined = Symbol.async
 export async function closeAllConnections(session: Session): Promise<void> {
   const close: Session['closeAllConnections'] | undefined = session.closeAllConnections
   if (close) await close.call(session)
+}
+
+export type WebRtcPolicy = Parameters<WebContents['setWebRTCIPHandlingPolicy']>[0]
+
+/** Electron 9 gives an empty string for a policy that was never set. */
+export function webRtcPolicyOf(webContents: WebContents): WebRtcPolicy {
+  return (webContents.getWebRTCIPHandlingPolicy() || 'default') as WebRtcPolicy
 }
 
 /** Electron gives a header as a string or as a list of strings, depending on the version and on the header. */

@@ -13,11 +13,14 @@ export interface Endpoint {
 /** `localhost` and its like skip any proxy unless this rule takes that exception away. */
 const PROXY_LOOPBACK_TOO = '<-loopback>'
 
-/** Discard (RFC 863): nobody listens there, and without privileges nobody can. */
-const CLOSED: Endpoint = { host: '127.0.0.1', port: 9 }
+/** Broadcast: nobody can ever listen there, and TCP cannot connect to it (Linux says so before a packet leaves). */
+const CLOSED: Endpoint = { host: '255.255.255.255', port: 9 }
 
-/** All interfaces is where a server listens, not an address to dial. */
-const DIALLED: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
+/**
+ * What to dial where a server listens on something else than an address: all interfaces is none, and `localhost` is
+ * two, of which Chromium would try `::1` first, where anybody may listen on our port.
+ */
+const DIALLED: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '::1', localhost: '127.0.0.1' }
 
 /** Takes the host as it was given to the server, an IPv6 address with or without brackets. */
 export function endpointOf(listenHost: string, port: number): Endpoint {

@@ -27,11 +27,17 @@ export const stopped = (): TabportError => new TabportError('ERR_TABPORT_STOPPED
 export const destroyed = (): TabportError =>
   new TabportError('ERR_TABPORT_DESTROYED', 'the WebContents is destroyed: there is nothing to attach')
 
-export const sessionInUse = (): TabportError =>
+export const anotherRoute = (): TabportError =>
   new TabportError(
     'ERR_TABPORT_SESSION_IN_USE',
     'this session is attached with another route. Chromium keeps proxy credentials per session, so tabs with ' +
       'different routes need a partition each: create the view with `partition: tabport.partitionFor(key)`',
+  )
+
+export const anotherTabport = (): TabportError =>
+  new TabportError(
+    'ERR_TABPORT_SESSION_IN_USE',
+    'this session is attached to another tabport of this app, and a session has one proxy',
   )
 
 /** Runs one step of the wiring; a failure says which step it was. */

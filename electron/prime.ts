@@ -1,9 +1,10 @@
 /**
  * Fills the session's credential cache and proves the wiring in one request.
  *
- * Chromium before 145 (Electron < 40) raises no `login` event for a WebSocket, and no version raises one for a service
- * worker: both work only when the credentials are in the cache already. The proxy answers `http://tabport.invalid/`
- * itself and names the context it took the request for; an answer from anywhere else cannot name ours.
+ * Electron before 40 (and 39.x of January 2026) raises no `login` event for a WebSocket, and no version raises one for
+ * a service worker: both work only when the credentials are in the cache already. The proxy answers
+ * `http://tabport.invalid/` itself and names the context it took the request for; an answer from anywhere else cannot
+ * name ours.
  */
 import { type ClientRequest, type IncomingMessage, net, type Session } from 'electron'
 import type { ProxyContextInfo } from 'tabport'

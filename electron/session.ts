@@ -11,9 +11,10 @@ import type { ProxyConfig, Session, WebContents } from 'electron'
 import type { ProxyContextInfo, ProxyServer } from 'tabport'
 import { closeAllConnections } from './compat'
 import { closedProxy, type Endpoint, systemProxy } from './endpoint'
-import { destroyed, sessionInUse, stopped } from './errors'
+import { anotherRoute, anotherTabport, destroyed, stopped } from './errors'
 import type { Credentials } from './login'
 import type { Route, Tab } from './types'
+import { giveUdpBack, keepFromUdp } from './udp'
 import { wire } from './wire'
 
 /** What sessions need to know of the running proxy. */
@@ -30,6 +31,9 @@ interface Wiring {
   readonly route: Route | undefined
 }
 
+/** Which of the app's proxies a session belongs to: two of them would take it from each other. */
+const owners = new WeakMap<Session, ProxiedSession>()
+
 export class ProxiedSession {
   private readonly tabs = new Map<WebContents, Tab>()
   private wiring: Wiring | undefined
@@ -45,11 +49,16 @@ export class ProxiedSession {
     return this.wiring?.context
   }
 
-  attach(webContents: WebContents, route: Route | undefined): Promise<Tab> {
+  /** @param readRoute - Throws when there is no telling which route is meant. */
+  attach(webContents: WebContents, readRoute: () => Route | undefined): Promise<Tab> {
     return this.enqueue(async () => {
-      if (this.wiring && !isDeepStrictEqual(route, this.wiring.route)) throw sessionInUse()
-      const tab = this.proxy.isStopped() ? undefined : this.tabs.get(webContents)
-      return tab ?? this.add(webContents, route)
+      if (this.isOfAnother()) throw anotherTabport()
+      try {
+        return await this.add(webContents, readRoute())
+      } catch (error) {
+        if (this.tabs.size === 0) await this.refuse(webContents)
+        throw error
+      }
     })
   }
 
@@ -61,31 +70,40 @@ export class ProxiedSession {
     })
   }
 
+  private isOfAnother(): boolean {
+    return (owners.get(this.session) ?? this) !== this
+  }
+
   private async add(webContents: WebContents, route: Route | undefined): Promise<Tab> {
+    if (this.wiring && !isDeepStrictEqual(route, this.wiring.route)) throw anotherRoute()
     const stillWanted = (): void => {
       if (this.proxy.isStopped()) throw stopped()
       if (webContents.isDestroyed()) throw destroyed()
     }
-    try {
-      stillWanted()
-      const { context } = this.wiring ?? (await this.open(webContents.id, route, stillWanted))
-      return this.hold(webContents, context.id)
-    } catch (error) {
-      if (this.tabs.size === 0) await this.close()
-      throw error
-    }
+    stillWanted()
+    const tab = this.tabs.get(webContents)
+    if (tab) return tab
+    if (route) keepFromUdp(webContents)
+    const { context } = this.wiring ?? (await this.open(webContents.id, route, stillWanted))
+    return this.hold(webContents, context.id)
+  }
+
+  private async refuse(webContents: WebContents): Promise<void> {
+    keepFromUdp(webContents)
+    await this.close()
   }
 
   private async open(webContentsId: number, route: Route | undefined, stillWanted: () => void): Promise<Wiring> {
     const context = this.proxy.server.createContext(webContentsId, route)
     this.wiring = { context, route }
     this.proxy.wired.add(this)
+    owners.set(this.session, this)
     await wire(this.session, this.proxy.endpoint, context, stillWanted)
     return this.wiring
   }
 
   private hold(webContents: WebContents, contextId: string): Tab {
-    const gone = (): void => void this.enqueue(() => this.drop(webContents, () => this.close()))
+    const gone = (): void => void this.enqueue(() => this.drop(webContents, tab, () => this.close()))
     const giveBack = async (): Promise<void> => {
       this.releaseContext()
       await this.leaveOn(systemProxy())
@@ -94,7 +112,9 @@ export class ProxiedSession {
       contextId,
       detach: () => {
         if (!webContents.isDestroyed()) webContents.removeListener('destroyed', gone)
-        return this.enqueue(() => this.drop(webContents, giveBack))
+        return this.enqueue(async () => {
+          if (await this.drop(webContents, tab, giveBack)) giveUdpBack(webContents)
+        })
       },
     }
     webContents.once('destroyed', gone)
@@ -102,8 +122,13 @@ export class ProxiedSession {
     return tab
   }
 
-  private async drop(webContents: WebContents, whenLast: () => Promise<void>): Promise<void> {
-    if (this.tabs.delete(webContents) && this.tabs.size === 0) await whenLast()
+  /** Resolves to whether the tab was there to be dropped, in a session that is still ours. */
+  private async drop(webContents: WebContents, tab: Tab, whenLast: () => Promise<void>): Promise<boolean> {
+    if (this.tabs.get(webContents) !== tab) return false
+    this.tabs.delete(webContents)
+    if (this.isOfAnother()) return false
+    if (this.tabs.size === 0) await whenLast()
+    return true
   }
 
   private releaseContext(): void {
@@ -111,7 +136,12 @@ export class ProxiedSession {
     const { id } = this.wiring.context
     this.wiring = undefined
     this.proxy.wired.delete(this)
-    this.proxy.server.releaseContext(id)
+    owners.delete(this.session)
+    try {
+      this.proxy.server.releaseContext(id)
+    } catch {
+      // It is gone already, and what comes next, closing the session or giving it back, must come.
+    }
   }
 
   private async leaveOn(config: ProxyConfig): Promise<void> {

@@ -70,8 +70,8 @@ class RunningTabport implements Tabport, RunningProxy {
   }
 
   async attach(webContents: WebContents, options: AttachOptions = {}): Promise<Tab> {
-    const route = checkedRoute(options)
     checkWebContents(webContents)
+    const route = routeOf(options)
     await app.whenReady()
     if (webContents.isDestroyed()) throw destroyed()
     return this.sessionOf(webContents).attach(webContents, route)
@@ -103,7 +103,7 @@ class RunningTabport implements Tabport, RunningProxy {
   /** Sessions first: somebody else could be given our port before Chromium has forgotten it. */
   private async stopOnce(): Promise<void> {
     for (const cleanUp of this.cleanUps) cleanUp()
-    await Promise.all(Array.from(this.wired, (session) => session.close()))
+    await Promise.allSettled(Array.from(this.wired, (session) => session.close()))
     await this.server.stop()
   }
 
@@ -126,13 +126,28 @@ function checked(options: CreateTabportOptions): CreateTabportOptions {
   return options
 }
 
+/** Reads the route now, while the caller cannot change it, and complains where the session can be closed for it. */
+function routeOf(options: AttachOptions): () => Route | undefined {
+  try {
+    const route = checkedRoute(options)
+    return () => route
+  } catch (error) {
+    return () => {
+      throw error
+    }
+  }
+}
+
 function checkedRoute(options: AttachOptions): Route | undefined {
   if (typeof options !== 'object' || options === null) throw invalidArgument('options must be an object')
-  const { route } = options
+  const { route, ...others } = options
+  // Overlooking a misspelt route, or one passed in place of the options, would lead the tab to the user's own machine.
+  const [stranger] = Object.keys(others)
+  if (stranger !== undefined) throw invalidArgument(`options.${stranger} is not an option: the only one is route`)
   if (route === undefined) return undefined
   if (typeof route !== 'object' || route === null) throw invalidArgument('options.route must be an object')
   // A copy: the caller may reuse and change the object, and it is compared with later ones.
-  return { ...route }
+  return Object.fromEntries(Object.entries(route).filter(([, value]) => value !== undefined)) as unknown as Route
 }
 
 function checkWebContents(webContents: WebContents): void {

@@ -38,7 +38,8 @@ export interface Tab {
   /**
    * Lets go of the proxy. The last tab of a session to do so ends its context, which cuts its live sockets, and
    * **gives the session back to the system's proxy settings**: from then on `localhost` is the user's own machine
-   * again. Navigate the tab away first. Safe to call twice.
+   * again. Navigate the tab away first. Safe to call twice. Electron 9 cannot go back to the system's settings: there
+   * the session connects directly, without any proxy.
    */
   detach(): Promise<void>
 }
@@ -54,17 +55,23 @@ export interface Tabport {
    *
    * Chromium keeps proxy credentials per session, so a session has one route, and every tab that needs its own
    * `localhost` needs its own partition: see {@link Tabport.partitionFor}. Attaching the same `WebContents` again with the
-   * same route gives the same {@link Tab}.
+   * same route gives the same {@link Tab}. Windows that a page opens share its session: attach them too, or WebRTC
+   * in them goes past the proxy, and they lose their way when the attached tab closes.
+   *
+   * A tab with a route sends no UDP, so WebRTC, which no proxy sees, cannot reach the user's own machine either; it is
+   * left with what goes through the proxy until {@link Tab.detach}.
    *
    * It fails closed. When `attach` rejects, when the `WebContents` is destroyed and when the proxy stops, the session
    * is left on a proxy that does not answer: a page in it reaches neither its route nor the user's own machine.
-   * (A session that other tabs are using is left to them.)
+   * (A session that other tabs are using, or another {@link Tabport}, is left to them.)
    *
-   * @throws {@link TabportError} `ERR_TABPORT_SESSION_IN_USE`: the session already has another route.
+   * @throws {@link TabportError} `ERR_TABPORT_SESSION_IN_USE`: the session already has another route, or is
+   * attached to another {@link Tabport}.
    * @throws {@link TabportError} `ERR_TABPORT_DESTROYED`: the `WebContents` is gone, or went in the meantime.
    * @throws {@link TabportError} `ERR_TABPORT_WIRING`: a step failed; the message says which, `cause` says why.
    * @throws {@link TabportError} `ERR_TABPORT_STOPPED`: the proxy has stopped.
-   * @throws {@link TabportError} `ERR_TABPORT_INVALID_ARGUMENT`: not a `WebContents`, or not options.
+   * @throws {@link TabportError} `ERR_TABPORT_INVALID_ARGUMENT`: not a `WebContents`, not options, or an
+   * option that does not exist.
    * @throws `Error` with `code` `ERR_TABPORT_INVALID_ROUTE`: the proxy refused the route.
    */
   attach(webContents: WebContents, options?: AttachOptions): Promise<Tab>

@@ -2,11 +2,12 @@
  * A dev server as a workspace would run one: a page with live reload over WebSocket, a JSON endpoint and an event
  * stream. It knows nothing of tabport.
  */
-import { type FSWatcher, mkdirSync, readFileSync, rmdirSync, unlinkSync, watch, writeFileSync } from 'node:fs'
+import { type FSWatcher, mkdirSync, readFileSync, watch, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { extname, join } from 'node:path'
 import { WebSocketServer } from 'ws'
+import { removeFolder } from './remove-folder'
 
 const UI = join(__dirname, 'ui', 'workspace')
 const TICK_MS = 1_000
@@ -53,8 +54,7 @@ export async function startDevServer(
   const close = (): void => {
     watcher.close()
     server.close()
-    unlinkSync(messageFile)
-    rmdirSync(workspace)
+    removeFolder(workspace)
   }
   return { ...project, address, port, messageFile, close }
 }
@@ -92,9 +92,18 @@ function respond(request: IncomingMessage, response: ServerResponse, served: Ser
 }
 
 function sendPage(response: ServerResponse, served: Served): void {
-  const values: Record<string, string> = { ...served, message: readFileSync(served.messageFile, 'utf8').trim() }
+  const values: Record<string, string> = { ...served, message: readMessage(served.messageFile) }
   const page = read('page.html').replace(/\{\{(\w+)\}\}/g, (_, key) => escapeHtml(values[key] ?? ''))
   send(response, 200, '.html', page)
+}
+
+/** An editor that saves by renaming leaves a moment without a file; the change that follows loads the page again. */
+function readMessage(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch {
+    return ''
+  }
 }
 
 function sendStatus(response: ServerResponse, name: string): void {

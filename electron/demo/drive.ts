@@ -1,6 +1,7 @@
 /** Uses the demo as a person would, and says step by step what it saw. Any step that fails ends it with the reason. */
 import { writeFileSync } from 'node:fs'
 import { pictureOf } from './screenshot'
+import type { Counts } from './traffic'
 import type { DemoTab, DemoWindow } from './window'
 import type { Workspaces } from './workspaces'
 
@@ -21,42 +22,40 @@ interface PageState {
 /** @throws An `Error` that says which step did not come true before the deadline. */
 export async function drive(window: DemoWindow, workspaces: Workspaces, pictureFile: string): Promise<void> {
   const wait = waitUntil(Date.now() + DEADLINE_MS)
-  for (const tab of window.tabs) {
-    const page = await wait(`${tab.workspace.name} to be live`, () => read(tab), isLive)
-    requireOwn(tab, page)
-    done(`tab ${numberOf(window, tab)}`, `${workspaces.url}  ${page.name} “${page.project}”  live reload connected`)
-  }
-  for (const tab of window.tabs) {
-    const message = `Changed on disk, seen in tab ${numberOf(window, tab)}.`
-    const others = await Promise.all(
-      window.tabs.filter((other) => other !== tab).map((other) => untouched(other, wait)),
-    )
-    writeFileSync(tab.workspace.messageFile, `${message}\n`)
-    const page = await wait(
-      `the change of ${tab.workspace.name}`,
-      () => read(tab),
-      (now) => now.message === message,
-    )
-    await wait('live reload to be back', () => read(tab), isLive)
-    for (const stillUntouched of others) await stillUntouched()
-    done(
-      `edit ${numberOf(window, tab)}`,
-      `${tab.workspace.messageFile} → tab ${numberOf(window, tab)} only, reload ${page.reloads}`,
-    )
-  }
-  for (const tab of window.tabs) {
-    const counts = await wait(
-      'a socket',
-      async () => window.trafficOf(tab),
-      ({ openSockets }) => openSockets > 0,
-    )
-    done(
-      `traffic ${numberOf(window, tab)}`,
-      `${counts.requests} requests, ${counts.openSockets} open socket${counts.openSockets === 1 ? '' : 's'}`,
-    )
-  }
+  for (const tab of window.tabs) await look(window, tab, workspaces.url, wait)
+  for (const tab of window.tabs) await edit(window, tab, wait)
+  for (const tab of window.tabs) await count(window, tab, wait)
   writeFileSync(pictureFile, await pictureOf(window))
   done('picture', pictureFile)
+}
+
+/** Each tab shows its own workspace. */
+async function look(window: DemoWindow, tab: DemoTab, url: string, wait: Wait): Promise<void> {
+  const page = await wait(`${tab.workspace.name} to be live`, () => read(tab), isLive)
+  requireOwn(tab, page)
+  done(`tab ${numberOf(window, tab)}`, `${url}  ${page.name} “${page.project}”  live reload connected`)
+}
+
+/** A change on disk reloads the tab of that workspace, and no other. */
+async function edit(window: DemoWindow, tab: DemoTab, wait: Wait): Promise<void> {
+  const { name, messageFile } = tab.workspace
+  const number = numberOf(window, tab)
+  const message = `Changed on disk, seen in tab ${number}.`
+  const others = await Promise.all(window.tabs.filter((other) => other !== tab).map((other) => untouched(other, wait)))
+  writeFileSync(messageFile, `${message}\n`)
+  const isChanged = (page: PageState): boolean => page.message === message
+  const page = await wait(`the change of ${name}`, () => read(tab), isChanged)
+  await wait('live reload to be back', () => read(tab), isLive)
+  for (const stillUntouched of others) await stillUntouched()
+  done(`edit ${number}`, `${messageFile} → tab ${number} only, reload ${page.reloads}`)
+}
+
+/** The live traffic counts know of the page's socket. */
+async function count(window: DemoWindow, tab: DemoTab, wait: Wait): Promise<void> {
+  const hasSocket = (counts: Counts): boolean => counts.openSockets > 0
+  const { requests, openSockets } = await wait('a socket', async () => window.trafficOf(tab), hasSocket)
+  const sockets = `${openSockets} open socket${openSockets === 1 ? '' : 's'}`
+  done(`traffic ${numberOf(window, tab)}`, `${requests} requests, ${sockets}`)
 }
 
 const isLive = ({ live, fetched, ticks }: PageState): boolean => live === 'open' && fetched !== '' && ticks > 0

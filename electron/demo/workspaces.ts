@@ -1,8 +1,9 @@
 /** The two workspaces of the demo: a dev server each, on one port of two addresses where the system has two. */
-import { mkdtempSync, rmdirSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type DevServer, startDevServer } from './dev-server'
+import { removeFolder } from './remove-folder'
 
 const PREFERRED_PORT = 3000
 
@@ -33,7 +34,7 @@ export async function startWorkspaces(): Promise<Workspaces> {
   const running = await startAll(start)
   const close = (): void => {
     for (const server of running.all) server.close()
-    rmdirSync(folder)
+    removeFolder(folder)
   }
   return { ...running, close }
 }

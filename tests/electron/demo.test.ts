@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { cannotRun, root, runScript, title } from './harness/launch.ts'
+import { until } from './harness/until.ts'
 
 const PNG = Buffer.from('89504e470d0a1a0a', 'hex')
 
@@ -11,15 +12,28 @@ describe.skipIf(cannotRun)(title('the demo'), () => {
 
   afterAll(() => rmSync(folder, { recursive: true }))
 
+  const temporary = (): string[] => readdirSync(folder).filter((name) => name.startsWith('tabport-demo-'))
+
+  /** As an editor would, in the first workspace's folder. */
+  function leaveBackup(): boolean {
+    const [demo] = temporary()
+    if (!demo || !readdirSync(join(folder, demo)).includes('workspace-1')) return false
+    writeFileSync(join(folder, demo, 'workspace-1', 'message.txt~'), 'as it was')
+    return true
+  }
+
   test('drives itself: two workspaces at one URL, live reload in each, and a picture of the window', async () => {
     const picture = join(folder, 'demo.png')
-    const { code, stdout, stderr } = await runScript(`${root}/dist/demo/main.cjs`, { TABPORT_DEMO_DRIVE: picture })
+    const running = runScript(`${root}/dist/demo/main.cjs`, { TABPORT_DEMO_DRIVE: picture, TMPDIR: folder })
+    await until('the workspaces', leaveBackup, 60_000)
+    const { code, stdout, stderr } = await running
 
     expect(code, stdout + stderr).toBe(0)
     expect(stdout).toMatch(/tab 1 +http:\/\/localhost:\d+ +workspace-1 /)
     expect(stdout).toMatch(/tab 2 +http:\/\/localhost:\d+ +workspace-2 /)
     expect(stdout).toMatch(/workspace-1\S+ → tab 1 only, reload 1/)
     expect(stdout).toMatch(/workspace-2\S+ → tab 2 only, reload 1/)
+    expect(temporary()).toEqual([])
     expect(readFileSync(picture).subarray(0, PNG.length)).toEqual(PNG)
   })
 })

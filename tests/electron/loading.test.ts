@@ -75,6 +75,19 @@ describe.skipIf(cannotRun)(title('tabport in an Electron app'), () => {
       expect(ports[1]).toBeLessThan(39385 + 50)
     })
 
+    test('sends Chromium to the address it listens on, not to the name `localhost`', async () => {
+      const proxy = await electron.evaluate(async ({ createTabport, openPage }) => {
+        const tabport = await createTabport({ host: 'localhost' })
+        const { webContents } = openPage()
+        await tabport.attach(webContents)
+        const proxy = await webContents.session.resolveProxy('http://localhost/')
+        await tabport.stop()
+        return proxy.replace(tabport.port, 'PORT')
+      })
+
+      expect(proxy).toBe('PROXY 127.0.0.1:PORT')
+    })
+
     test('stops when the signal aborts, and does not start when it has', async () => {
       const seen = await electron.evaluate(async ({ createTabport, openPage, outcomeOf }) => {
         const listeners = new Set<() => void>()

@@ -1,3 +1,5 @@
+import { createSocket } from 'node:dgram'
+import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { cannotRun, launchElectron, type RemoteElectron, title } from './harness/launch.ts'
 import { until } from './harness/until.ts'
@@ -179,6 +181,36 @@ describe.skipIf(cannotRun)(title('tabs of one window, each with its own localhos
     expect(seen).toEqual({ same: true, contexts: 1, after: 0 })
   })
 
+  test('with a route send no UDP, until they are detached', async () => {
+    const own = await udpOnOwnMachine()
+    const gather = `new Promise((resolve) => {
+      const peer = new RTCPeerConnection({ iceServers: [{ urls: 'stun:127.0.0.1:${own.port}' }] })
+      peer.onicecandidate = ({ candidate }) => candidate || resolve()
+      peer.createDataChannel('any')
+      peer.createOffer().then((offer) => peer.setLocalDescription(offer))
+    })`
+    await electron.evaluate(
+      async ({ openPage, state }, { url, route, gather }) => {
+        state.page = openPage()
+        state.tab = await state.tabport.attach(state.page.webContents, { route })
+        await state.page.loadURL(url)
+        await state.page.webContents.executeJavaScript(gather)
+      },
+      { url: workspaces.url, route: workspaces.routes.one, gather },
+    )
+    expect(own.packets()).toBe(0)
+
+    await electron.evaluate(
+      async ({ state }, { gather }) => {
+        await state.tab.detach()
+        state.page.webContents.executeJavaScript(gather)
+      },
+      { gather },
+    )
+    await until('WebRTC to reach the own machine', () => own.packets() > 0)
+    own.close()
+  })
+
   test('of one session cannot have two routes', async () => {
     const seen = await electron.evaluate(
       async ({ openPage, outcomeOf, textAt, state: { tabport } }, { url, routes }) => {
@@ -196,15 +228,49 @@ describe.skipIf(cannotRun)(title('tabs of one window, each with its own localhos
     expect(seen.firstStillWorks).toBe('workspace-1')
   })
 
+  test('with the same route may spell it differently', async () => {
+    const { code } = await electron.evaluate(async ({ openPage, outcomeOf, state: { tabport } }) => {
+      const pages = [openPage('one gateway'), openPage('one gateway')]
+      const cmuxProxyOrigin = 'http://127.18.0.1:1'
+      await tabport.attach(pages[0].webContents, { route: { cmuxProxyOrigin } })
+      return outcomeOf(tabport.attach(pages[1].webContents, { route: { cmuxProxyOrigin, workspace: undefined } }))
+    })
+
+    expect(code).toBe('fulfilled')
+  })
+
+  test('of one session cannot have two proxies, one after the other they can', async () => {
+    const seen = await electron.evaluate(
+      async ({ createTabport, openPage, outcomeOf, textAt, state: { tabport } }, { url, routes }) => {
+        const page = openPage()
+        const other = await createTabport()
+        const first = await other.attach(page.webContents, { route: routes.one })
+        const { code } = await outcomeOf(tabport.attach(page.webContents, { route: routes.two }))
+        const texts = [await textAt(page, url)]
+        await other.stop()
+        await tabport.attach(page.webContents, { route: routes.two })
+        await first.detach()
+        texts.push(await textAt(page, url))
+        return { code, texts }
+      },
+      { url: workspaces.url, routes: workspaces.routes },
+    )
+
+    expect(seen).toEqual({ code: 'ERR_TABPORT_SESSION_IN_USE', texts: ['workspace-1', 'workspace-2'] })
+  })
+
   test('give a session another route after they have left it', async () => {
     const texts = await electron.evaluate(
       async ({ openPage, textAt, state: { tabport } }, { url, routes }) => {
         const page = openPage()
         const seen = []
+        let former: { detach: () => Promise<void> } | undefined
         for (const route of [routes.one, routes.two]) {
           const tab = await tabport.attach(page.webContents, { route })
+          await former?.detach()
           seen.push(await textAt(page, url))
           await tab.detach()
+          former = tab
         }
         return seen
       },
@@ -214,3 +280,13 @@ describe.skipIf(cannotRun)(title('tabs of one window, each with its own localhos
     expect(texts).toEqual(['workspace-1', 'workspace-2'])
   })
 })
+
+/** Counts the packets that reach the user's own machine past any proxy. */
+async function udpOnOwnMachine(): Promise<{ port: number; packets: () => number; close: () => void }> {
+  let packets = 0
+  const socket = createSocket('udp4', () => {
+    packets += 1
+  })
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
+  return { port: (socket.address() as AddressInfo).port, packets: () => packets, close: () => socket.close() }
+}
