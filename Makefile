@@ -15,8 +15,6 @@ fmt:
 	@npm run --silent fmt
 
 lint:
-	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
 	@npm run --silent lint
 
 clean:

@@ -1,8 +1,7 @@
 /**
  * Builds the native addon into the repository's root, and generates its loader and types.
  *
- *     node scripts/addon.mjs            builds tabport.<platform>.node, index.js and index.d.ts
- *     node scripts/addon.mjs --check    fails if the committed index.js or index.d.ts are not what would be generated
+ *     node scripts/addon.mjs
  *
  * `index.d.ts` comes from the documentation comments in native/node/src, `index.js` from native/node/loader.cjs.
  */
@@ -25,17 +24,10 @@ export interface ProxyServer {
 }
 `
 
-await main(process.argv.slice(2))
-
-async function main(options) {
-  const unknown = options.find((option) => option !== '--check')
-  if (unknown) fail(`unknown option ${unknown}; there is only --check`)
-  const { binary, types } = await build()
-  const generated = { 'index.js': await loader(types), 'index.d.ts': types }
-  if (options.includes('--check')) return check(generated)
-  await install(binary)
-  for (const [name, text] of Object.entries(generated)) await writeFile(join(root, name), text)
-}
+const { binary, types } = await build()
+await install(binary)
+await writeFile(join(root, 'index.js'), await loader(types))
+await writeFile(join(root, 'index.d.ts'), types)
 
 async function build() {
   await mkdir(staging, { recursive: true })
@@ -73,16 +65,4 @@ async function install(binary) {
   const path = join(root, basename(binary))
   await copyFile(binary, `${path}.new`)
   await rename(`${path}.new`, path)
-}
-
-async function check(generated) {
-  for (const [name, text] of Object.entries(generated)) {
-    const committed = await readFile(join(root, name), 'utf8').catch(() => '')
-    if (committed !== text) fail(`${name} is stale: run "npm run build:addon" and commit what it changes`)
-  }
-}
-
-function fail(message) {
-  console.error(message)
-  process.exit(1)
 }

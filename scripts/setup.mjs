@@ -5,19 +5,19 @@ import { buildAddon, buildTypeScript } from './lib/build.mjs'
 import { provideElectron } from './lib/electron.mjs'
 import { installPackages } from './lib/packages.mjs'
 import { main, step } from './lib/step.mjs'
-import { failMissing, installSystemPackages } from './lib/system.mjs'
+import { failMissing, installSystemPackages, packagesToInstallByHand } from './lib/system.mjs'
 import { checkToolchain } from './lib/toolchain.mjs'
 
-export const FOR_TESTS = ['electron', 'display', 'browser', 'curl']
+export const FOR_TESTS = ['electron', 'display', 'browser', 'commands']
 
 /**
  * Prepares the repository. `onMissing` is called with a message when something that cannot be installed here is
  * missing: it throws, or returns the text to show as that step's result.
  */
 export async function setUp({ purposes = FOR_TESTS, onMissing = failMissing } = {}) {
-  await step('toolchain', checkToolchain)
-  await step('npm packages', installPackages)
+  await step('toolchain', () => checkToolchain(packagesToInstallByHand(purposes)))
   await step('system packages', () => installSystemPackages(purposes, onMissing))
+  await step('npm packages', installPackages)
   await step('Electron', () => provideElectron().catch((error) => onMissing(error.message)))
   await step('native addon', buildAddon)
   await step('TypeScript', buildTypeScript)

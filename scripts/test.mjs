@@ -33,11 +33,8 @@ await main(async () => {
 async function checks(committed) {
   await step('generated files are fresh', () => checkFresh(committed))
   await step('types', () => show('npm', ['run', '--silent', 'typecheck']))
-  await step('lint', () => show('npm', ['run', '--silent', 'lint']))
-  await step('cargo fmt', () => show('cargo', ['fmt', '--all', '--check']))
-  await step('cargo clippy', () =>
-    show('cargo', ['clippy', '--workspace', '--all-targets', '--locked', '--', '-D', 'warnings']),
-  )
+  await step('biome', () => show('npm', ['run', '--silent', 'lint:ts']))
+  await step('cargo fmt and clippy', () => show('npm', ['run', '--silent', 'lint:rust']))
 }
 
 /** The set-up has built the addon, which writes these files anew. */

@@ -1,30 +1,11 @@
 // Promises the repository makes about itself.
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const read = (path: string) => readFileSync(`${root}${path}`, 'utf8')
-const output = (command: string, ...args: string[]) => execFileSync(command, args, { cwd: root, encoding: 'utf8' })
-
-test('the engine depends on no host', () => {
-  const tree = output(
-    'cargo',
-    'tree',
-    '--locked',
-    '--offline',
-    '-p',
-    'tabport-engine',
-    '-e',
-    'normal',
-    '--prefix',
-    'none',
-  )
-  const crates = new Set(tree.split('\n').map((line) => line.split(' ')[0]))
-  expect(crates).toContain('hyper')
-  for (const host of ['napi', 'napi-derive', 'clap', 'pyo3']) expect(crates).not.toContain(host)
-})
 
 test('the lock file names no registry', () => {
   const lock = read('package-lock.json')
@@ -41,6 +22,14 @@ test('what the package exports is what it ships', () => {
     const shipped = path === './package.json' || files.some((file: string) => path.startsWith(`./${file}`))
     expect.soft(shipped, path).toBe(true)
   }
+})
+
+test('the set-up says all that is missing at once, before it installs anything', () => {
+  const withoutPrograms = { cwd: root, encoding: 'utf8', env: { PATH: `${root}tests` } } as const
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/setup.mjs'], withoutPrograms)
+  expect(status).toBe(1)
+  expect(stderr.match(/^ {2}- (npm|Rust|A C compiler)\b/gm)).toHaveLength(process.platform === 'win32' ? 2 : 3)
+  expect(stdout).not.toContain('npm packages')
 })
 
 const noMake = spawnSync('make', ['--version']).error !== undefined

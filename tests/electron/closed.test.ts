@@ -263,12 +263,14 @@ describe.skipIf(cannotRun)(title('a session that cannot be proxied'), () => {
 
   test('is left closed when the proxy stops in mid-attach', async () => {
     const code = await electron.evaluate(
-      async ({ openPage, outcomeOf, state }, { route }) => {
+      async ({ openPage, outcomeOf, inMidAttach, state }, { route }) => {
         state.page = openPage()
-        const attaching = outcomeOf(state.tabport.attach(state.page.webContents, { route }))
-        await new Promise((resolve) => setImmediate(resolve))
-        await state.tabport.stop()
-        return (await attaching).code
+        inMidAttach(state.page, () => {
+          state.stopping = state.tabport.stop()
+        })
+        const { code } = await outcomeOf(state.tabport.attach(state.page.webContents, { route }))
+        await state.stopping
+        return code
       },
       { route: workspaces.routes.one },
     )
@@ -279,24 +281,24 @@ describe.skipIf(cannotRun)(title('a session that cannot be proxied'), () => {
   })
 
   test('is left closed when its only tab is destroyed, in use or in mid-attach', async () => {
-    const seen = await electron.evaluate(
-      async ({ openPage, outcomeOf, state }, { route }) => {
+    const code = await electron.evaluate(
+      async ({ openPage, outcomeOf, inMidAttach, state }, { route }) => {
         const first = openPage('in use')
         await state.tabport.attach(first.webContents, { route })
         first.destroy()
         const second = openPage('in mid-attach')
-        const attaching = state.tabport.attach(second.webContents, { route })
-        await new Promise((resolve) => setImmediate(resolve))
-        second.destroy()
-        const { code } = await outcomeOf(attaching)
+        inMidAttach(second, () => second.destroy())
+        const { code } = await outcomeOf(state.tabport.attach(second.webContents, { route }))
         state.inUse = openPage('in use')
         state.midAttach = openPage('in mid-attach')
-        return { code, contexts: state.tabport.stats().contexts }
+        return code
       },
       { route: workspaces.routes.one },
     )
 
-    expect(seen).toEqual({ code: 'ERR_TABPORT_DESTROYED', contexts: 0 })
+    expect(code).toBe('ERR_TABPORT_DESTROYED')
+    const contexts = () => electron.evaluate(({ state }) => state.tabport.stats().contexts)
+    await until('both contexts to be released', async () => (await contexts()) === 0)
     expect(await escapes('inUse')).toEqual([])
     expect(await escapes('midAttach')).toEqual([])
     expect(hits()).toBe(0)

@@ -33,7 +33,17 @@ function outcomeOf(promise) {
   )
 }
 
-const tools = { ...tabport, electron, openPage, textAt, outcomeOf, state: {} }
+/** Does something in the middle of the next attach in a page's session: when its proxy is about to be set. */
+function inMidAttach({ webContents: { session } }, act) {
+  const { setProxy } = session
+  session.setProxy = (config) => {
+    session.setProxy = setProxy
+    act()
+    return setProxy.call(session, config)
+  }
+}
+
+const tools = { ...tabport, electron, openPage, textAt, outcomeOf, inMidAttach, state: {} }
 
 async function run({ id, source, argument }) {
   try {
