@@ -67,35 +67,20 @@ describe.skipIf(cannotRun)(title('a session that cannot be proxied'), () => {
     expect(hits()).toBeGreaterThan(0)
   })
 
-  test('has no path to the real localhost after the proxy has stopped', async () => {
+  test.each([
+    ['has stopped', 'tabport'],
+    ['died without a word', 'server'],
+  ])('has no path to the real localhost, in either tab, after the proxy %s', async (_how, stopped) => {
     await electron.evaluate(
-      async ({ openPage, textAt, state }, { url, routes }) => {
+      async ({ openPage, textAt, state }, { url, routes, stopped }) => {
         for (const name of ['one', 'two']) {
           state[name] = openPage()
           await state.tabport.attach(state[name].webContents, { route: routes[name] })
           await textAt(state[name], url)
         }
-        await state.tabport.stop()
+        await (stopped === 'tabport' ? state.tabport : state.tabport.server).stop()
       },
-      { url: workspaces.url, routes: workspaces.routes as Record<string, object> },
-    )
-
-    expect(await escapes('one')).toEqual([])
-    expect(await escapes('two')).toEqual([])
-    expect(hits()).toBe(0)
-  })
-
-  test('has none either when the proxy dies without a word', async () => {
-    await electron.evaluate(
-      async ({ openPage, textAt, state }, { url, routes }) => {
-        for (const name of ['one', 'two']) {
-          state[name] = openPage()
-          await state.tabport.attach(state[name].webContents, { route: routes[name] })
-          await textAt(state[name], url)
-        }
-        await state.tabport.server.stop()
-      },
-      { url: workspaces.url, routes: workspaces.routes as Record<string, object> },
+      { url: workspaces.url, routes: workspaces.routes as Record<string, object>, stopped },
     )
 
     expect(await escapes('one')).toEqual([])
