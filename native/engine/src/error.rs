@@ -60,7 +60,7 @@ pub enum ProxyError {
     #[error("the upstream did not answer in time")]
     ResponseTimeout,
     /// The gateway a route names did not open the tunnel.
-    #[error("the gateway refused the tunnel")]
+    #[error("the gateway refused the tunnel with {}", .0.as_u16())]
     GatewayRefused(StatusCode),
     /// The context was released while its request was in flight.
     #[error("the context was released")]

@@ -7,7 +7,6 @@ mod sender;
 mod tls;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -119,15 +118,16 @@ async fn while_moving<T>(
     response: impl Future<Output = T>,
 ) -> Option<T> {
     let mut response = std::pin::pin!(response);
-    let seen = AtomicU64::new(moved());
+    let mut seen = moved();
     loop {
         if let Ok(done) = tokio::time::timeout(limit, response.as_mut()).await {
             return Some(done);
         }
         let now = moved();
-        if seen.swap(now, Relaxed) == now {
+        if now == seen {
             return None;
         }
+        seen = now;
     }
 }
 

@@ -3,7 +3,6 @@
 //! An HTTP/1.1 connection is reused by the thread that opened it: elsewhere its bytes would cross between
 //! cores. Whether an origin speaks HTTP/2 is learnt from a TLS handshake and remembered.
 
-use std::pin::Pin;
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use hyper::rt::Executor;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
 
 use super::sender::Sender;
 use super::{Alpn, dial, drive, failed};
@@ -128,7 +128,8 @@ impl Origin {
         let dialled = dial(proxy, context, upstream, Alpn::Any).await?;
         let io = TokioIo::new(dialled.stream);
         if dialled.http2 {
-            let executor = UntilReleased(context.released.clone());
+            let (tasks, released) = (proxy.tasks.clone(), context.released.clone());
+            let executor = UntilReleased { tasks, released };
             let handshake = http2_client(executor).handshake(io).await;
             let (sender, connection) = handshake.map_err(|error| failed(context, error))?;
             drive(proxy, context, connection);
@@ -183,14 +184,16 @@ fn http2_client(executor: UntilReleased) -> http2::Builder<UntilReleased> {
 
 /// Runs what an HTTP/2 connection spawns, until the context is released.
 #[derive(Clone)]
-struct UntilReleased(CancellationToken);
+struct UntilReleased {
+    tasks: TaskTracker,
+    released: CancellationToken,
+}
 
 impl<F> Executor<F> for UntilReleased
 where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, future: F) {
-        let future: Pin<Box<F>> = Box::pin(future);
-        drop(tokio::spawn(self.0.clone().run_until_cancelled_owned(future)));
+        self.tasks.spawn(self.released.clone().run_until_cancelled_owned(future));
     }
 }
