@@ -7,28 +7,56 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use hyper::HeaderMap;
-use hyper::header::PROXY_AUTHORIZATION;
+use subtle::ConstantTimeEq as _;
+use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use crate::context::{Context, Contexts};
+use crate::context::{Carrier, Context, Contexts};
 use crate::error::ProxyError;
+use crate::fields::Fields;
 
 /// The realm in the challenge (RFC 9110, section 11.5).
 pub(crate) const REALM: &str = "tabport";
 
-/// Finds the live context whose credentials the request carries.
-pub(crate) fn authenticate(
-    headers: &HeaderMap,
-    contexts: &Contexts,
-) -> Result<Arc<Context>, ProxyError> {
-    find(headers, contexts).ok_or(ProxyError::Unauthenticated)
+/// What a connection has proved before: the same credentials again need not be decoded again.
+#[derive(Default)]
+pub(crate) struct Memory(Option<(Zeroizing<Vec<u8>>, Arc<Carrier>)>);
+
+impl Memory {
+    /// Finds the live context whose credentials the request carries. `cut` ends the request's carrier.
+    pub(crate) fn authenticate(
+        &mut self,
+        fields: &Fields,
+        contexts: &Contexts,
+        cut: impl FnOnce() -> CancellationToken,
+    ) -> Result<Arc<Carrier>, ProxyError> {
+        let field = fields.only("proxy-authorization").ok_or(ProxyError::Unauthenticated)?;
+        if let Some((known, carrier)) = &self.0
+            && known.ct_eq(field).into()
+            && !carrier.context.released.is_cancelled()
+        {
+            return Ok(Arc::clone(carrier));
+        }
+        let context = find(field, contexts).ok_or(ProxyError::Unauthenticated)?;
+        let carrier = context.carried_by(cut());
+        self.0 = Some((Zeroizing::new(field.to_vec()), Arc::clone(&carrier)));
+        Ok(carrier)
+    }
+
+    /// For a connection whose context is known without credentials.
+    pub(crate) fn of(
+        &mut self,
+        context: &Arc<Context>,
+        cut: impl FnOnce() -> CancellationToken,
+    ) -> Arc<Carrier> {
+        let (_, carrier) =
+            self.0.get_or_insert_with(|| (Zeroizing::default(), context.carried_by(cut())));
+        Arc::clone(carrier)
+    }
 }
 
-fn find(headers: &HeaderMap, contexts: &Contexts) -> Option<Arc<Context>> {
-    let mut fields = headers.get_all(PROXY_AUTHORIZATION).iter();
-    let (Some(field), None) = (fields.next(), fields.next()) else { return None };
-    let credentials = decode(field.to_str().ok()?)?;
+fn find(field: &[u8], contexts: &Contexts) -> Option<Arc<Context>> {
+    let credentials = decode(std::str::from_utf8(field).ok()?)?;
     let colon = credentials.iter().position(|byte| *byte == b':')?;
     let (username, password) = credentials.split_at_checked(colon)?;
     let context = contexts.by_username(std::str::from_utf8(username).ok()?)?;
@@ -50,8 +78,6 @@ fn decode(field: &str) -> Option<Zeroizing<Vec<u8>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyper::header::HeaderValue;
-    use tokio_util::sync::CancellationToken;
 
     #[test]
     fn only_one_valid_field_passes() {
@@ -59,12 +85,16 @@ mod tests {
         let info = contexts.create(7, None, &CancellationToken::new()).unwrap();
         let basic = |text: &str| base64::prelude::BASE64_STANDARD.encode(text);
         let good = basic(&format!("{}:{}", info.username, *info.password));
-        let passes = |fields: &[String]| {
-            let mut headers = HeaderMap::new();
-            for field in fields {
-                headers.append(PROXY_AUTHORIZATION, HeaderValue::from_str(field).unwrap());
+        let mut memory = Memory::default();
+        let mut passes = |values: &[String]| {
+            let mut fields = Fields::default();
+            for value in values {
+                fields.push("Proxy-Authorization", value.as_bytes());
             }
-            authenticate(&headers, &contexts).is_ok()
+            let cut = CancellationToken::new;
+            let fresh = Memory::default().authenticate(&fields, &contexts, cut).is_ok();
+            assert_eq!(memory.authenticate(&fields, &contexts, cut).is_ok(), fresh);
+            fresh
         };
         for scheme in ["Basic", "basic", "BASIC"] {
             assert!(passes(&[format!("{scheme} {good}")]), "{scheme}");

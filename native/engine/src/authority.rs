@@ -5,7 +5,6 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use hyper::http;
 use thiserror::Error;
 
 /// Whether the upstream is spoken to in clear or over TLS.
@@ -54,13 +53,12 @@ pub struct InvalidAuthority;
 impl Authority {
     /// Parses `host:port`, or `host` alone where there is a port to default to.
     pub fn parse(text: &str, default_port: Option<u16>) -> Result<Self, InvalidAuthority> {
-        let authority = http::uri::Authority::from_str(text).map_err(|_| InvalidAuthority)?;
-        let host = authority.host();
-        let rest = text.strip_prefix(host).ok_or(InvalidAuthority)?;
-        let port = match rest.strip_prefix(':') {
-            Some(port) => parse_port(port)?,
-            None if rest.is_empty() => default_port.ok_or(InvalidAuthority)?,
-            None => return Err(InvalidAuthority),
+        let (host, port) = match text.rfind(':') {
+            Some(colon) if !text.ends_with(']') => {
+                let (host, port) = text.split_at_checked(colon).ok_or(InvalidAuthority)?;
+                (host, parse_port(port.get(1..).unwrap_or_default())?)
+            }
+            _ => (text, default_port.ok_or(InvalidAuthority)?),
         };
         Ok(Self { host: host.parse()?, port })
     }

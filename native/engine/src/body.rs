@@ -1,6 +1,6 @@
-//! Bodies on their way through: frames pass as they come, and are counted.
+//! A response's body as hyper asks an HTTP/2 stream for it: frames pass as they come, and are counted.
 //!
-//! Back-pressure is hyper's: a frame is only asked for when the other side can take it, so the memory of a
+//! Back-pressure is hyper's: a frame is only asked for when the client can take it, so the memory of a
 //! transfer does not grow with its size.
 
 use std::error::Error;
@@ -11,87 +11,52 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::HeaderMap;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::exchange::Exchange;
 use crate::headers;
-use crate::upstream::Lease;
+use crate::http1::{self, Deadline};
+use crate::response;
+use crate::upstream::{Relay, strip_trailers};
 
-/// A request's body on its way upstream.
-pub(crate) struct RequestBody(Option<(Incoming, Arc<Exchange>)>);
-
-impl RequestBody {
-    pub(crate) fn relayed(body: Incoming, exchange: &Arc<Exchange>) -> Self {
-        Self(Some((body, Arc::clone(exchange))))
-    }
-
-    pub(crate) fn empty() -> Self {
-        Self(None)
-    }
-}
-
-impl Body for RequestBody {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let Some((body, exchange)) = &mut self.0 else { return Poll::Ready(None) };
-        let mut frame = ready!(Pin::new(body).poll_frame(cx));
-        if let Some(Ok(frame)) = &mut frame {
-            exchange.moved_up(frame.data_ref().map_or(0, Bytes::len));
-            frame.trailers_mut().map(headers::strip_trailers);
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.as_ref().is_none_or(|(body, _)| body.is_end_stream())
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.0.as_ref().map_or(SizeHint::with_exact(0), |(body, _)| body.size_hint())
-    }
-}
-
-/// A response's body on its way downstream, and the exchange that ends with it.
+/// A response's body, and the exchange that ends with it.
 pub(crate) struct ResponseBody {
     source: Source,
     exchange: Option<Arc<Exchange>>,
+    idle: Option<Duration>,
+    deadline: Deadline,
 }
 
 enum Source {
-    /// From the upstream; the lease gives its connection back once the body has been read.
-    Upstream { body: Incoming, lease: Option<Lease>, idle: Option<Idle> },
-    /// The proxy's own text.
     Own(Option<Bytes>),
+    /// With what is left of the client's upload.
+    Http1(Option<Box<Relay>>, Option<Incoming>),
+    Http2(Option<Incoming>),
 }
 
 impl ResponseBody {
-    pub(crate) fn relayed(body: Incoming, lease: Option<Lease>, idle: Option<Duration>) -> Self {
-        let source = Source::Upstream { body, lease, idle: idle.map(Idle::new) };
-        Self { source, exchange: None }
-    }
-
-    pub(crate) fn own(text: String) -> Self {
-        let text = Some(Bytes::from(text)).filter(|text| !text.is_empty());
-        Self { source: Source::Own(text), exchange: None }
-    }
-
-    /// Keeps the exchange going for as long as the body moves.
-    pub(crate) fn of(mut self, exchange: Arc<Exchange>) -> Self {
-        self.exchange = Some(exchange);
-        self
+    pub(crate) fn new(
+        body: response::Body,
+        upload: Option<Incoming>,
+        exchange: Option<Arc<Exchange>>,
+        idle: Option<Duration>,
+    ) -> Self {
+        let source = match body {
+            response::Body::Own(text) => Source::Own(Some(text).filter(|text| !text.is_empty())),
+            response::Body::Http1(relay) => Source::Http1(Some(relay), upload),
+            response::Body::Http2(body, _) => Source::Http2(body),
+        };
+        let mut deadline = Deadline::default();
+        deadline.restart(idle);
+        Self { source, exchange, idle, deadline }
     }
 
     fn finish(&mut self) {
-        if let Source::Upstream { lease, .. } = &mut self.source
-            && let Some(lease) = lease.take()
+        if let Source::Http1(relay, _) = &mut self.source
+            && let Some(relay) = relay.take()
         {
-            lease.give_back();
+            relay.finish();
         }
         if let Some(exchange) = &self.exchange {
             exchange.completed();
@@ -99,27 +64,54 @@ impl ResponseBody {
     }
 }
 
+impl Source {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self {
+            Self::Own(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
+            Self::Http1(None, _) | Self::Http2(None) => Poll::Ready(None),
+            Self::Http1(Some(relay), upload) => {
+                let frame = ready!(relay.poll_frame(cx, upload)).transpose();
+                Poll::Ready(frame.map(|frame| frame.map(to_hyper).map_err(Into::into)))
+            }
+            Self::Http2(Some(body)) => {
+                let mut frame = ready!(Pin::new(body).poll_frame(cx));
+                if let Some(Ok(frame)) = &mut frame {
+                    frame.trailers_mut().map(strip_trailers);
+                }
+                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+            }
+        }
+    }
+}
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+fn to_hyper(frame: http1::Frame) -> Frame<Bytes> {
+    match frame {
+        http1::Frame::Data(data) => Frame::data(data),
+        http1::Frame::Trailers(mut fields) => {
+            headers::strip_trailers(&mut fields);
+            Frame::trailers(HeaderMap::from(&fields))
+        }
+    }
+}
+
 impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = Box<dyn Error + Send + Sync>;
+    type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let mut frame = match &mut self.source {
-            Source::Own(text) => text.take().map(|text| Ok(Frame::data(text))),
-            Source::Upstream { body, idle, .. } => match Pin::new(body).poll_frame(cx) {
-                Poll::Ready(frame) => {
-                    idle.as_mut().map(Idle::moved);
-                    frame.map(|frame| frame.map_err(Into::into))
-                }
-                Poll::Pending => Some(Err(ready!(idle_for_too_long(idle.as_mut(), cx)).into())),
-            },
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let Poll::Ready(frame) = self.source.poll_frame(cx) else {
+            let late = self.deadline.poll(cx);
+            return late.map(|()| Some(Err(io::Error::from(io::ErrorKind::TimedOut).into())));
         };
-        match &mut frame {
+        let idle = self.idle;
+        self.deadline.restart(idle);
+        match &frame {
             Some(Ok(frame)) => {
-                frame.trailers_mut().map(headers::strip_trailers);
                 if let (Some(exchange), Some(data)) = (&self.exchange, frame.data_ref()) {
                     exchange.moved_down(data.len());
                 }
@@ -133,7 +125,8 @@ impl Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Own(text) => text.is_none(),
-            Source::Upstream { body, .. } => body.is_end_stream(),
+            Source::Http1(relay, _) => relay.as_ref().is_none_or(|relay| relay.is_complete()),
+            Source::Http2(body) => body.as_ref().is_none_or(Body::is_end_stream),
         }
     }
 
@@ -142,37 +135,16 @@ impl Body for ResponseBody {
             Source::Own(text) => {
                 SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64))
             }
-            Source::Upstream { body, .. } => body.size_hint(),
+            Source::Http1(..) | Source::Http2(_) => SizeHint::default(),
         }
     }
 }
 
 impl Drop for ResponseBody {
-    /// hyper stops asking once it has written as many bytes as `Content-Length` says.
+    /// hyper stops asking once the body has said that it is at its end.
     fn drop(&mut self) {
         if self.is_end_stream() {
             self.finish();
         }
     }
-}
-
-/// A limit on the time in which a body moves no byte.
-struct Idle {
-    limit: Duration,
-    timer: Pin<Box<Sleep>>,
-}
-
-impl Idle {
-    fn new(limit: Duration) -> Self {
-        Self { limit, timer: Box::pin(sleep_until(Instant::now() + limit)) }
-    }
-
-    fn moved(&mut self) {
-        self.timer.as_mut().reset(Instant::now() + self.limit);
-    }
-}
-
-fn idle_for_too_long(idle: Option<&mut Idle>, cx: &mut Context<'_>) -> Poll<io::Error> {
-    let Some(idle) = idle else { return Poll::Pending };
-    idle.timer.as_mut().poll(cx).map(|()| io::ErrorKind::TimedOut.into())
 }

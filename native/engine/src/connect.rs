@@ -5,46 +5,35 @@
 
 use std::sync::Arc;
 
-use hyper::body::Incoming;
-use hyper::{Request, Response};
-
 use crate::authority::Authority;
-use crate::body::ResponseBody;
 use crate::error::ProxyError;
 use crate::event::TunnelKind;
 use crate::exchange::Exchange;
 use crate::intercept::Interception;
 use crate::respond;
+use crate::response::{Response, Switch};
 use crate::route::Upstream;
-use crate::stream::Stream;
 use crate::tunnel::Tunnel;
 use crate::upstream;
 
 /// Dials, answers 200, and relays bytes from then on.
 pub(crate) async fn tunnel(
     exchange: &Arc<Exchange>,
-    mut request: Request<Incoming>,
     asked: &Authority,
     upstream: &Upstream,
-) -> Result<Response<ResponseBody>, ProxyError> {
-    let proxy = &exchange.connection.proxy;
-    let dialled = upstream::open_tunnel(proxy, &exchange.context, upstream, asked).await?;
-    let downstream = hyper::upgrade::on(&mut request);
-    Tunnel::open(proxy, &exchange.context, TunnelKind::Connect, asked.to_string())
-        .spawn(Stream::upgraded(downstream), async { Ok(dialled) });
-    Ok(respond::with_tunnel())
+) -> Result<Response, ProxyError> {
+    let (proxy, context) = (&exchange.connection.proxy, exchange.context());
+    // A client that has ended its half already may still wait for the other.
+    let dialled = Box::pin(upstream::open_tunnel(proxy, context, upstream, asked)).await?;
+    let tunnel = Tunnel::open(proxy, context, TunnelKind::Connect, asked.to_string());
+    let switch = Some(Switch::Tunnel(tunnel, dialled));
+    Ok(Response { switch, ..respond::with_tunnel() })
 }
 
 /// Answers 200, and lets what comes first decide whether the bytes are requests.
-pub(crate) fn intercept(
-    exchange: &Exchange,
-    mut request: Request<Incoming>,
-    asked: Authority,
-    upstream: Upstream,
-) -> Response<ResponseBody> {
-    let downstream = hyper::upgrade::on(&mut request);
+pub(crate) fn intercept(exchange: &Exchange, asked: Authority, upstream: Upstream) -> Response {
     let proxy = Arc::clone(&exchange.connection.proxy);
-    let context = Arc::clone(&exchange.context);
-    Interception { proxy, context, asked, upstream }.spawn(downstream);
-    respond::with_tunnel()
+    let context = Arc::clone(exchange.context());
+    let switch = Some(Switch::Intercept(Interception { proxy, context, asked, upstream }));
+    Response { switch, ..respond::with_tunnel() }
 }

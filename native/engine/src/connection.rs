@@ -3,31 +3,36 @@
 //! The same code serves what is inside an intercepted tunnel; such a connection knows its context from the
 //! CONNECT that opened it, and its requests need no credentials of their own.
 
-use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use hyper::body::Incoming;
+use hyper::header::CONNECTION;
 use hyper::rt::Executor;
-use hyper::server::conn::{http1, http2};
-use hyper::service::{Service, service_fn};
-use hyper::{Request, Response};
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper::{HeaderMap, Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use thiserror::Error;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::authenticate::Memory;
 use crate::authority::Authority;
 use crate::body::ResponseBody;
+use crate::client::{Client, Http2Upload};
 use crate::context::Context;
 use crate::counters::Counted;
 use crate::event::{Event, Phase};
-use crate::http2_limits;
+use crate::head::RequestHead;
 use crate::request;
+use crate::response::Body;
 use crate::server::Proxy;
 use crate::stream::Stream;
+use crate::{http1, http2_limits};
 
 /// RFC 9113, section 3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -81,7 +86,7 @@ impl Connection {
 
     /// What ends the exchange that this task serves, at once and alone: an HTTP/2 connection may carry the
     /// streams of several contexts, so there it is the stream.
-    pub(crate) fn carrier(&self) -> CancellationToken {
+    pub(crate) fn cut(&self) -> CancellationToken {
         STREAM.try_with(Clone::clone).unwrap_or_else(|_| self.closed.clone())
     }
 }
@@ -110,12 +115,11 @@ async fn speak(mut stream: Stream, connection: Arc<Connection>) {
     let limit = connection.proxy.timeouts.request_head;
     let preface = timeout(limit, opens_with_preface(&mut stream, &connection.proxy)).await;
     let Ok(Ok(http2)) = preface else { return };
-    let served = if http2 {
-        serve_http2(stream, connection).await
-    } else {
-        serve_http1(stream, connection).await
-    };
-    if let Err(error) = served {
+    if http2 {
+        if let Err(error) = serve_http2(stream, connection).await {
+            tracing::debug!(%error, "a downstream connection ended early");
+        }
+    } else if let Err(error) = http1::serve(stream, connection).await {
         tracing::debug!(%error, "a downstream connection ended early");
     }
 }
@@ -136,28 +140,34 @@ async fn opens_with_preface(stream: &mut Stream, proxy: &Proxy) -> io::Result<bo
     Ok(preface)
 }
 
-fn service(
-    connection: Arc<Connection>,
-) -> impl Service<
-    Request<Incoming>,
-    Response = Response<ResponseBody>,
-    Error = Infallible,
-    Future: Send + 'static,
-> {
-    service_fn(move |request| {
-        let connection = Arc::clone(&connection);
-        async move { Ok(request::serve(connection, request).await) }
-    })
-}
+/// Nobody is there to be answered: the stream is reset.
+#[derive(Debug, Error)]
+#[error("the client went away")]
+struct ClientGone;
 
-async fn serve_http1(stream: Stream, connection: Arc<Connection>) -> hyper::Result<()> {
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(connection.proxy.timeouts.request_head)
-        .auto_date_header(false)
-        .serve_connection(TokioIo::new(stream), service(connection))
-        .with_upgrades()
-        .await
+/// Serves one stream of an HTTP/2 connection.
+async fn serve_stream(
+    connection: Arc<Connection>,
+    mut request: Request<Incoming>,
+) -> Result<Response<ResponseBody>, ClientGone> {
+    let upgrade = (request.method() == Method::CONNECT).then(|| hyper::upgrade::on(&mut request));
+    let is_head = request.method() == Method::HEAD;
+    let (parts, body) = request.into_parts();
+    let (head, mut upload) = (RequestHead::of_http2(&parts), Http2Upload::new(body));
+    let client = Client::Http2(&mut upload);
+    let response = request::serve(&connection, head, &mut Memory::default(), client).await;
+    let response = response.ok_or(ClientGone)?;
+    if let (Some(switch), Some(upgrade)) = (response.switch, upgrade) {
+        switch.spawn(Stream::upgraded(upgrade));
+    }
+    let own = is_head && matches!(response.body, Body::Own(_));
+    let body = if own { Body::Own(Bytes::new()) } else { response.body };
+    let idle = connection.proxy.timeouts.idle;
+    let mut answer = Response::new(ResponseBody::new(body, upload.take(), response.exchange, idle));
+    *answer.status_mut() = response.head.status;
+    *answer.headers_mut() = HeaderMap::from(&response.head.fields);
+    answer.headers_mut().remove(CONNECTION);
+    Ok(answer)
 }
 
 async fn serve_http2(stream: Stream, connection: Arc<Connection>) -> hyper::Result<()> {
@@ -169,7 +179,10 @@ async fn serve_http2(stream: Stream, connection: Arc<Connection>) -> hyper::Resu
         .keep_alive_timeout(http2_limits::PING_TIMEOUT)
         .max_concurrent_streams(http2_limits::STREAMS)
         .auto_date_header(false)
-        .serve_connection(TokioIo::new(stream), service(connection))
+        .serve_connection(
+            TokioIo::new(stream),
+            service_fn(move |request| serve_stream(Arc::clone(&connection), request)),
+        )
         .await
 }
 

@@ -6,6 +6,10 @@
 use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
+use std::sync::atomic::{
+    AtomicBool, AtomicU64,
+    Ordering::{Relaxed, SeqCst},
+};
 
 use parking_lot::{Mutex, RwLock};
 use subtle::ConstantTimeEq;
@@ -44,8 +48,9 @@ pub(crate) struct Context {
     /// Cancelled when the context is released, or the server stopped.
     pub(crate) released: CancellationToken,
     password: Zeroizing<String>,
-    /// What to cut when the context is released, by the number of the exchange.
-    in_flight: Mutex<HashMap<u64, CancellationToken>>,
+    /// What carries its exchanges, to be cut when it is released.
+    carriers: Mutex<HashMap<u64, (CancellationToken, Arc<AtomicBool>)>>,
+    carried: AtomicU64,
 }
 
 impl Context {
@@ -54,17 +59,13 @@ impl Context {
         self.password.as_bytes().ct_eq(password).into()
     }
 
-    /// Remembers what carries an exchange: releasing the context must cut it, or a response stalled on a
+    /// Remembers what carries its exchanges: releasing the context must cut it, or a response stalled on a
     /// client that does not read would outlive the context.
-    pub(crate) fn exchange_begins(&self, number: u64, carrier: &CancellationToken) {
-        self.in_flight.lock().insert(number, carrier.clone());
-        if self.released.is_cancelled() {
-            carrier.cancel();
-        }
-    }
-
-    pub(crate) fn exchange_ends(&self, number: u64) {
-        self.in_flight.lock().remove(&number);
+    pub(crate) fn carried_by(self: &Arc<Self>, cut: CancellationToken) -> Arc<Carrier> {
+        let number = self.carried.fetch_add(1, Relaxed);
+        let busy = Arc::<AtomicBool>::default();
+        self.carriers.lock().insert(number, (cut.clone(), Arc::clone(&busy)));
+        Arc::new(Carrier { context: Arc::clone(self), number, cut, busy })
     }
 
     /// Cuts what is in flight before anything else: none of it shall still be told that it was cut.
@@ -72,13 +73,43 @@ impl Context {
         self.cut_in_flight();
         self.released.cancel();
         self.cut_in_flight();
+        self.pool.close();
     }
 
     fn cut_in_flight(&self) {
-        let carriers: Vec<_> = self.in_flight.lock().drain().collect();
-        for (_, carrier) in carriers {
-            carrier.cancel();
+        for (cut, busy) in self.carriers.lock().values() {
+            if busy.load(SeqCst) {
+                cut.cancel();
+            }
         }
+    }
+}
+
+/// What carries a context's exchanges, one after the other: an HTTP/1.1 connection, or an HTTP/2 stream.
+pub(crate) struct Carrier {
+    pub(crate) context: Arc<Context>,
+    number: u64,
+    cut: CancellationToken,
+    /// Whether there is an exchange to cut; a connection that waits for its next request is not touched.
+    busy: Arc<AtomicBool>,
+}
+
+impl Carrier {
+    pub(crate) fn begin(&self) {
+        self.busy.store(true, SeqCst);
+        if self.context.released.is_cancelled() {
+            self.cut.cancel();
+        }
+    }
+
+    pub(crate) fn end(&self) {
+        self.busy.store(false, SeqCst);
+    }
+}
+
+impl Drop for Carrier {
+    fn drop(&mut self) {
+        self.context.carriers.lock().remove(&self.number);
     }
 }
 
@@ -110,7 +141,8 @@ impl Contexts {
             pool: Pool::default(),
             released: stop.child_token(),
             password: password.clone(),
-            in_flight: Mutex::default(),
+            carriers: Mutex::default(),
+            carried: AtomicU64::new(0),
         });
         let replaced = self.0.write().insert(context)?;
         if let Some(replaced) = replaced {

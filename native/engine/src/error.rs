@@ -17,6 +17,15 @@ pub enum ProxyError {
     /// The request breaks a rule of RFC 9110 or 9112.
     #[error("bad request: {0}")]
     BadRequest(&'static str),
+    /// The request's head has too many bytes or fields.
+    #[error("the request's head is too large")]
+    HeadTooLarge,
+    /// The client went away; nobody reads the answer.
+    #[error("the client went away")]
+    ClientGone,
+    /// A defect of ours.
+    #[error("the proxy failed")]
+    Internal,
     /// No credentials, or none that are valid now.
     #[error("proxy authentication required")]
     Unauthenticated,
@@ -52,10 +61,10 @@ pub enum ProxyError {
     TlsTimeout,
     /// The upstream closed the connection before it answered.
     #[error("the upstream closed the connection before it answered")]
-    UpstreamClosed(#[source] hyper::Error),
+    UpstreamClosed(#[source] io::Error),
     /// The upstream's answer is not HTTP, or not an answer to what was asked.
     #[error("the upstream's answer is not valid")]
-    UpstreamProtocol(#[source] Option<hyper::Error>),
+    UpstreamProtocol(&'static str),
     /// The upstream's response head did not arrive in time.
     #[error("the upstream did not answer in time")]
     ResponseTimeout,

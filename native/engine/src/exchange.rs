@@ -7,23 +7,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use hyper::body::Incoming;
-use hyper::header::HOST;
-use hyper::{Request, Response};
 use parking_lot::Mutex;
 
-use crate::authority::{Authority, Scheme};
-use crate::body::ResponseBody;
 use crate::connection::Connection;
-use crate::context::Context;
+use crate::context::{Carrier, Context};
 use crate::counters::Counted;
 use crate::event::{Event, Outcome};
+use crate::head::RequestHead;
+use crate::target;
 
 /// An exchange in flight.
 pub(crate) struct Exchange {
     pub(crate) connection: Arc<Connection>,
-    pub(crate) context: Arc<Context>,
+    /// The authority asked for, as far as anyone wants to know.
     pub(crate) authority: String,
+    carrier: Arc<Carrier>,
     bytes_up: AtomicU64,
     bytes_down: AtomicU64,
     status: AtomicU16,
@@ -32,47 +30,42 @@ pub(crate) struct Exchange {
     begun: Instant,
     method: String,
     path: String,
-    counted: Counted,
+    _counted: Counted,
 }
 
 impl Exchange {
     pub(crate) fn begin(
-        connection: Arc<Connection>,
-        context: Arc<Context>,
-        request: &Request<Incoming>,
+        connection: &Arc<Connection>,
+        carrier: Arc<Carrier>,
+        request: &RequestHead,
     ) -> Arc<Self> {
-        let counted = connection.proxy.counters.requests.enter();
-        context.exchange_begins(counted.number(), &connection.carrier());
+        carrier.begin();
         let observed = connection.proxy.is_observed();
-        let text = |text: &str| if observed { text.to_owned() } else { String::new() };
+        let text = |text: &dyn Fn() -> String| if observed { text() } else { String::new() };
         Arc::new(Self {
-            authority: if observed { authority_of(&connection, request) } else { String::new() },
+            authority: text(&|| target::shown(request, connection.tunnel())),
             bytes_up: AtomicU64::new(0),
             bytes_down: AtomicU64::new(0),
             status: AtomicU16::new(0),
             head: Mutex::default(),
             complete: AtomicBool::new(false),
             begun: Instant::now(),
-            method: text(request.method().as_str()),
-            path: text(request.uri().path()),
-            counted,
-            connection,
-            context,
+            method: text(&|| request.method.to_string()),
+            path: text(&|| request.path().into_owned()),
+            _counted: connection.proxy.counters.requests.enter(),
+            connection: Arc::clone(connection),
+            carrier,
         })
     }
 
-    /// Ties the response to the exchange, which now ends when the response's body does.
-    pub(crate) fn answer(
-        self: Arc<Self>,
-        response: Response<ResponseBody>,
-    ) -> Response<ResponseBody> {
-        self.status.store(response.status().as_u16(), Relaxed);
+    pub(crate) fn context(&self) -> &Arc<Context> {
+        &self.carrier.context
+    }
+
+    /// The response's head is there.
+    pub(crate) fn answered(&self, status: u16) {
+        self.status.store(status, Relaxed);
         *self.head.lock() = self.begun.elapsed();
-        // The body of an answer to HEAD is never asked for.
-        if self.method == "HEAD" {
-            self.completed();
-        }
-        response.map(|body| body.of(self))
     }
 
     pub(crate) fn moved_up(&self, bytes: usize) {
@@ -85,9 +78,9 @@ impl Exchange {
         self.connection.proxy.counters.bytes_down.fetch_add(bytes as u64, Relaxed);
     }
 
-    /// Bytes of request body sent so far: while they grow, the upstream is not late.
-    pub(crate) fn bytes_up(&self) -> u64 {
-        self.bytes_up.load(Relaxed)
+    /// Bytes of both bodies so far: while they grow, nobody is late.
+    pub(crate) fn moved(&self) -> u64 {
+        self.bytes_up.load(Relaxed).wrapping_add(self.bytes_down.load(Relaxed))
     }
 
     /// The whole response has gone through.
@@ -98,8 +91,8 @@ impl Exchange {
     fn event(&self) -> Event {
         let complete = self.complete.load(Relaxed);
         Event::Request {
-            context_id: self.context.id.clone(),
-            web_contents_id: self.context.web_contents_id,
+            context_id: self.context().id.clone(),
+            web_contents_id: self.context().web_contents_id,
             method: self.method.clone(),
             authority: self.authority.clone(),
             path: self.path.clone(),
@@ -115,24 +108,7 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.context.exchange_ends(self.counted.number());
+        self.carrier.end();
         self.connection.proxy.emit(|| self.event());
     }
-}
-
-/// The authority as the client put it, without userinfo, for events only.
-fn authority_of(connection: &Connection, request: &Request<Incoming>) -> String {
-    if let Some(authority) = connection.tunnel() {
-        return authority.to_string();
-    }
-    match (request.uri().host(), request.uri().port()) {
-        (Some(host), Some(port)) => format!("{host}:{port}"),
-        (Some(host), None) => host.to_owned(),
-        (None, _) => host_field(request).map_or_else(String::new, |host| host.to_string()),
-    }
-}
-
-fn host_field(request: &Request<Incoming>) -> Option<Authority> {
-    let host = request.headers().get(HOST)?.to_str().ok()?;
-    Authority::parse(host, Some(Scheme::Http.default_port())).ok()
 }

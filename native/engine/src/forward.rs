@@ -1,62 +1,46 @@
-//! A request forwarded, its response relayed: neither is held longer than it takes to pass a frame on.
+//! A request forwarded, its response relayed: neither is held longer than it takes to pass bytes on.
 
 use std::sync::Arc;
 
-use hyper::body::Incoming;
-use hyper::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use hyper::{Request, Response, StatusCode, Version};
+use hyper::{StatusCode, Version};
 
-use crate::body::{RequestBody, ResponseBody};
+use crate::client::Client;
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
+use crate::head::{RequestHead, ResponseHead};
 use crate::headers;
+use crate::response::Response;
 use crate::route::Upstream;
 
 /// Sends the request over one of the context's upstream connections, and answers with the response.
 pub(crate) async fn forward(
     exchange: &Arc<Exchange>,
-    request: Request<Incoming>,
+    mut head: RequestHead,
+    mut client: Client<'_>,
     upstream: &Upstream,
-) -> Result<Response<ResponseBody>, ProxyError> {
-    let (mut parts, body) = request.into_parts();
-    headers::strip_request(&mut parts.headers);
-    if parts.version == Version::HTTP_2 {
-        headers::join_cookies(&mut parts.headers);
+) -> Result<Response, ProxyError> {
+    headers::strip_request(&mut head.fields);
+    headers::address(&mut head.fields, upstream);
+    if head.version == Version::HTTP_2 {
+        headers::join_cookies(&mut head.fields);
     }
-    let request = Request::from_parts(parts, RequestBody::relayed(body, exchange));
-    let (response, lease) = exchange.context.pool.send(exchange, upstream, request).await?;
-    check(&response)?;
-    let idle = exchange.connection.proxy.timeouts.idle;
-    Ok(relay(response, |body| ResponseBody::relayed(body, lease, idle)))
+    let pool = &exchange.context().pool;
+    let mut response = pool.send(exchange, upstream, &head, &mut client).await?;
+    check(&response.head)?;
+    headers::strip_hop_by_hop(&mut response.head.fields);
+    Ok(response)
 }
 
 /// Refuses answers that would change what the client believes of this proxy: a switch of protocols nobody
-/// asked for, a challenge, which would make a browser drop credentials that are valid, and a body whose
-/// coding would be lost here.
-pub(crate) fn check(response: &Response<Incoming>) -> Result<(), ProxyError> {
-    match response.status() {
-        StatusCode::SWITCHING_PROTOCOLS | StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-            Err(ProxyError::UpstreamProtocol(None))
+/// asked for, and a challenge, which would make a browser drop credentials that are valid.
+pub(crate) fn check(head: &ResponseHead) -> Result<(), ProxyError> {
+    match head.status {
+        StatusCode::SWITCHING_PROTOCOLS => {
+            Err(ProxyError::UpstreamProtocol("it switches protocols unasked"))
         }
-        _ if !headers::is_plainly_framed(response.headers()) => {
-            Err(ProxyError::UpstreamProtocol(None))
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            Err(ProxyError::UpstreamProtocol("it asks for proxy credentials"))
         }
         _ => Ok(()),
     }
-}
-
-/// The upstream's response, less what ends at this hop.
-pub(crate) fn relay(
-    response: Response<Incoming>,
-    body: impl FnOnce(Incoming) -> ResponseBody,
-) -> Response<ResponseBody> {
-    let mut response = response.map(body);
-    // RFC 9110, section 2.5: the version is this hop's own.
-    *response.version_mut() = Version::HTTP_11;
-    // RFC 9112, section 6.3: the chunks have told the length, and the field may say another.
-    if response.headers().contains_key(TRANSFER_ENCODING) {
-        response.headers_mut().remove(CONTENT_LENGTH);
-    }
-    headers::strip_hop_by_hop(response.headers_mut());
-    response
 }

@@ -1,76 +1,68 @@
 //! Fields that end at this hop, and fields that only we may set (RFC 9110, section 7.6.1).
 
-use hyper::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue,
-    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SET_COOKIE, TE, TRANSFER_ENCODING, UPGRADE,
-};
-use hyper::{HeaderMap, Version};
+use hyper::Version;
 
 use crate::error::ProxyError;
+use crate::fields::Fields;
 use crate::route::{Routing, Upstream};
 
 /// Tells a gateway which port was asked for.
-const PORT: HeaderName = HeaderName::from_static("x-cmux-port-internal");
+const PORT: &str = "X-Cmux-Port-Internal";
 /// Tells a gateway which workspace to look in.
-const WORKSPACE: HeaderName = HeaderName::from_static("x-cmux-workspace-internal");
+const WORKSPACE: &str = "X-Cmux-Workspace-Internal";
 /// Tells a gateway which Host the workspace's server must see.
-const HOST_OVERRIDE: HeaderName = HeaderName::from_static("x-cmux-host-override");
+const HOST_OVERRIDE: &str = "X-Cmux-Host-Override";
 /// What all routing fields begin with.
 const ROUTING_PREFIX: &str = "x-cmux-";
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-
-const HOP_BY_HOP: [HeaderName; 8] = [
-    CONNECTION,
-    KEEP_ALIVE,
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    PROXY_CONNECTION,
-    TE,
-    TRANSFER_ENCODING,
-    UPGRADE,
+/// `Connection`, and what is never passed on whether it is named there or not.
+const HOP_BY_HOP: [&str; 8] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "transfer-encoding",
+    "upgrade",
 ];
 
+/// What must not be removed by naming it in `Connection`: other hops decide by it.
+const PROTECTED: [&str; 4] = ["host", "authorization", "cookie", CONTENT_LENGTH];
+/// Without it the next hop would take a body for another message.
+const CONTENT_LENGTH: &str = "content-length";
+
+/// What frames, routes or authenticates a message and so may not stand in trailers (RFC 9110, section 6.5.1).
+const NOT_IN_TRAILERS: [&str; 5] =
+    ["authorization", CONTENT_LENGTH, "cookie", "host", "set-cookie"];
+
 /// Refuses a request that could mean something else to the next hop: one whose `Connection` options would
-/// remove what other hops decide by, or whose body has a transfer coding that would be lost here.
-pub fn check_request(headers: &HeaderMap) -> Result<(), ProxyError> {
-    if !is_plainly_framed(headers) {
-        return Err(ProxyError::BadRequest("the only transfer coding understood is chunked"));
+/// remove what other hops decide by, or with a field that some server would take for a routing field.
+pub fn check_request(fields: &Fields) -> Result<(), ProxyError> {
+    if fields.iter().any(|(name, _)| name.contains('_') && is_routing(name)) {
+        return Err(ProxyError::BadRequest(
+            "a field is named like a routing field, with underscores",
+        ));
     }
-    let protected = |option: &str| {
-        [HOST, AUTHORIZATION, COOKIE].iter().any(|name| option.eq_ignore_ascii_case(name.as_str()))
-            || option
-                .get(..ROUTING_PREFIX.len())
-                .is_some_and(|p| p.eq_ignore_ascii_case(ROUTING_PREFIX))
-    };
-    if connection_options(headers).any(protected) {
+    let protected = |option: &str| is_one_of(&PROTECTED, option) || is_routing(option);
+    if fields.members("connection").any(protected) {
         return Err(ProxyError::BadRequest("Connection names a field that must not be removed"));
     }
     Ok(())
 }
 
-/// Whether a message has no transfer coding but perhaps `chunked`: any other would be lost at this hop,
-/// which removes the field but not the coding.
-#[must_use]
-pub fn is_plainly_framed(headers: &HeaderMap) -> bool {
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter().map(HeaderValue::as_bytes);
-    let chunked = codings.next().is_none_or(|coding| coding.eq_ignore_ascii_case(b"chunked"));
-    chunked && codings.next().is_none()
-}
-
 /// Whether the fields announce a body.
 #[must_use]
-pub fn announce_body(headers: &HeaderMap) -> bool {
-    let length = headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
-    length || headers.contains_key(TRANSFER_ENCODING)
+pub fn announce_body(fields: &Fields) -> bool {
+    let length = fields.get(CONTENT_LENGTH).is_some_and(|length| length != b"0");
+    length || fields.contains("transfer-encoding")
 }
 
 /// The protocols a request asks to switch to, as far as they can be relayed as bytes. A switch to another
 /// version of HTTP cannot: it would change this hop alone, so it is ignored (RFC 9110, section 7.8).
 #[must_use]
-pub fn upgrade_protocols(headers: &HeaderMap, version: Version) -> Option<HeaderValue> {
-    let asked = connection_options(headers).any(|option| option.eq_ignore_ascii_case("upgrade"));
+pub fn upgrade_protocols(fields: &Fields, version: Version) -> Option<String> {
+    let asked = fields.members("connection").any(|option| option.eq_ignore_ascii_case("upgrade"));
     if version != Version::HTTP_11 || !asked {
         return None;
     }
@@ -78,79 +70,72 @@ pub fn upgrade_protocols(headers: &HeaderMap, version: Version) -> Option<Header
         protocol.eq_ignore_ascii_case("h2c")
             || protocol.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("http/"))
     };
-    let protocols: Vec<_> = members(headers, &UPGRADE).filter(|it| !http(it)).collect();
-    HeaderValue::try_from(protocols.join(", ")).ok().filter(|protocols| !protocols.is_empty())
+    let protocols: Vec<_> = fields.members("upgrade").filter(|it| !http(it)).collect();
+    Some(protocols.join(", ")).filter(|protocols| !protocols.is_empty())
 }
 
 /// Removes what must not reach an upstream: hop-by-hop fields, credentials meant for us, and routing
 /// fields, which only we may set. That the client takes trailers stays true, since we relay them.
-pub fn strip_request(headers: &mut HeaderMap) {
-    let trailers = members(headers, &TE).any(|coding| coding.eq_ignore_ascii_case("trailers"));
-    strip_hop_by_hop(headers);
+pub fn strip_request(fields: &mut Fields) {
+    let trailers = fields.members("te").any(|coding| coding.eq_ignore_ascii_case("trailers"));
+    strip_hop_by_hop(fields);
+    fields.retain(|name, _| !is_routing(name));
     if trailers {
-        headers.insert(TE, HeaderValue::from_static("trailers"));
-    }
-    let ours = |name: &&HeaderName| name.as_str().starts_with(ROUTING_PREFIX);
-    let routing: Vec<_> = headers.keys().filter(ours).cloned().collect();
-    for name in routing {
-        headers.remove(name);
+        fields.push("TE", b"trailers");
     }
 }
 
-/// Removes from trailers what may only stand in a head: fields that frame, route or authenticate a message
-/// (RFC 9110, section 6.5.1).
-pub fn strip_trailers(trailers: &mut HeaderMap) {
-    strip_request(trailers);
-    for name in [AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, SET_COOKIE, TE] {
-        trailers.remove(name);
-    }
+/// Removes from trailers what may only stand in a head.
+pub fn strip_trailers(trailers: &mut Fields) {
+    strip_hop_by_hop(trailers);
+    trailers.retain(|name, _| !is_routing(name) && !is_one_of(&NOT_IN_TRAILERS, name));
 }
 
 /// Removes hop-by-hop fields and those that `Connection` names.
-pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<_> = connection_options(headers)
-        .filter_map(|option| HeaderName::from_bytes(option.as_bytes()).ok())
+pub fn strip_hop_by_hop(fields: &mut Fields) {
+    let named: Vec<_> = fields
+        .members("connection")
+        .filter(|option| {
+            !is_one_of(&HOP_BY_HOP, option) && !is_one_of(&["close", CONTENT_LENGTH], option)
+        })
+        .map(str::to_owned)
         .collect();
-    for name in named.iter().chain(&HOP_BY_HOP) {
-        headers.remove(name);
-    }
+    fields.retain(|name, _| {
+        !is_one_of(&HOP_BY_HOP, name) && !named.iter().any(|named| named.eq_ignore_ascii_case(name))
+    });
 }
 
 /// Says which authority the request is for, and what the gateway on the way must know.
-pub(crate) fn address(headers: &mut HeaderMap, upstream: &Upstream) {
+pub(crate) fn address(fields: &mut Fields, upstream: &Upstream) {
+    fields.set("Host", upstream.authority_field().as_bytes());
     if let Some(Routing { asked, workspace }) = &upstream.routing {
-        headers.insert(PORT, asked.port.into());
-        if let Ok(host) = HeaderValue::try_from(asked.to_string()) {
-            headers.insert(HOST_OVERRIDE, host);
-        }
+        fields.set(PORT, asked.port.to_string().as_bytes());
+        fields.set(HOST_OVERRIDE, asked.to_string().as_bytes());
         if let Some(workspace) = workspace {
-            headers.insert(WORKSPACE, workspace.clone());
+            fields.set(WORKSPACE, workspace.as_bytes());
         }
-    }
-    if let Ok(host) = HeaderValue::try_from(upstream.authority_field()) {
-        headers.insert(HOST, host);
     }
 }
 
 /// HTTP/2 may split a cookie into several fields; HTTP/1.1 may not (RFC 9113, section 8.2.3).
-pub(crate) fn join_cookies(headers: &mut HeaderMap) {
-    let crumbs: Vec<_> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
-    if crumbs.len() > 1
-        && let Ok(mut joined) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]))
-    {
-        joined.set_sensitive(true);
-        headers.insert(COOKIE, joined);
+pub(crate) fn join_cookies(fields: &mut Fields) {
+    let crumbs: Vec<_> = fields.get_all("cookie").collect();
+    if crumbs.len() > 1 {
+        let joined = crumbs.join(&b"; "[..]);
+        fields.set("cookie", &joined);
     }
 }
 
-fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    members(headers, &CONNECTION)
+/// Underscores count as hyphens: there are servers that take them for the same.
+fn is_routing(name: &str) -> bool {
+    let start = name.as_bytes().get(..ROUTING_PREFIX.len()).unwrap_or_default();
+    let same = |(byte, other): (&u8, u8)| match byte {
+        b'_' => other == b'-',
+        byte => byte.eq_ignore_ascii_case(&other),
+    };
+    start.len() == ROUTING_PREFIX.len() && start.iter().zip(ROUTING_PREFIX.bytes()).all(same)
 }
 
-/// The members of a field that is a list (RFC 9110, section 5.6.1).
-fn members<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    let fields = headers.get_all(name).iter().map(HeaderValue::as_bytes);
-    let members = fields.flat_map(|value| value.split(|byte| *byte == b','));
-    let members = members.filter_map(|member| std::str::from_utf8(member).ok());
-    members.map(str::trim).filter(|member| !member.is_empty())
+fn is_one_of(names: &[&str], name: &str) -> bool {
+    names.iter().any(|other| other.eq_ignore_ascii_case(name))
 }

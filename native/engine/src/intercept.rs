@@ -8,7 +8,6 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use hyper::upgrade::OnUpgrade;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
@@ -32,16 +31,8 @@ pub(crate) struct Interception {
 }
 
 impl Interception {
-    pub(crate) fn spawn(self, downstream: OnUpgrade) {
-        let proxy = Arc::clone(&self.proxy);
-        let released = self.context.released.clone();
-        proxy.tasks.spawn(async move {
-            released.run_until_cancelled(self.run(downstream)).await;
-        });
-    }
-
-    async fn run(self, downstream: OnUpgrade) {
-        let Ok(mut stream) = Stream::upgraded(downstream).await else { return };
+    /// Looks at what comes, and serves or relays it.
+    pub(crate) async fn run(self, mut stream: Stream) {
         // Made before it is known to be one, so that a silent client is counted.
         let connection =
             Connection::inside(&self.proxy, Arc::clone(&self.context), self.asked.clone());

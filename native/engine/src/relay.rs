@@ -4,7 +4,6 @@
 //! something to say, and a relay keeps no more than what its other peer would not take yet. Half-close is
 //! carried across (RFC 9110, section 9.3.6), with a limit on how long the open half may stay silent.
 
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -15,7 +14,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::stream::Stream;
+use crate::stream::{self, Stream};
 
 /// How long a relay may move no byte.
 #[derive(Debug, Clone, Copy)]
@@ -63,13 +62,6 @@ pub(crate) async fn relay(
         silence.poll(cx, limit, moved).map(Err)
     })
     .await
-}
-
-/// Larger buffers move bulk at a multiple of the speed of small ones; one a thread costs next to nothing.
-const BUFFER: usize = 256 * 1024;
-
-thread_local! {
-    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; BUFFER].into_boxed_slice());
 }
 
 /// One direction of a relay.
@@ -126,7 +118,7 @@ impl Direction {
         from: &mut Stream,
         to: &mut Stream,
     ) -> Poll<io::Result<()>> {
-        SCRATCH.with_borrow_mut(|scratch| {
+        stream::with_scratch(|scratch| {
             let mut buffer = ReadBuf::new(scratch);
             ready!(Pin::new(from).poll_read(cx, &mut buffer))?;
             let mut filled = buffer.filled();

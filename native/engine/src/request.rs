@@ -3,75 +3,94 @@
 //! Authenticate, decide, execute, respond: whatever fails on the way is answered by `respond`, the one
 //! table from error to status.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
-use hyper::body::Incoming;
-use hyper::{Request, Response};
-
-use crate::authenticate::authenticate;
-use crate::body::ResponseBody;
+use crate::authenticate::Memory;
+use crate::client::Client;
 use crate::connect;
 use crate::connection::{Connection, Identity};
-use crate::context::Context;
-use crate::decide::{Action, RequestHead, Scope, forward_proxy};
+use crate::context::Carrier;
+use crate::decide::{Action, Scope, forward_proxy};
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
 use crate::forward::forward;
+use crate::head::RequestHead;
 use crate::respond;
+use crate::response::Response;
 use crate::upgrade::upgrade;
 
-/// Serves one request of a downstream connection.
+/// Serves one request of a downstream connection; there is no response for a client that has gone away.
 pub(crate) async fn serve(
-    connection: Arc<Connection>,
-    request: Request<Incoming>,
-) -> Response<ResponseBody> {
-    let context = match who_asks(&connection, &request) {
-        Ok(context) => context,
+    connection: &Arc<Connection>,
+    head: RequestHead,
+    memory: &mut Memory,
+    client: Client<'_>,
+) -> Option<Response> {
+    let carrier = match who_asks(connection, &head, memory) {
+        Ok(carrier) => carrier,
+        Err(error) => return Some(refuse(connection, &error)),
+    };
+    let exchange = Exchange::begin(connection, carrier, &head);
+    let execution = unless_panicked(execute(&exchange, head, client));
+    let mut response = match execution.await {
+        Ok(response) => response,
+        Err(ProxyError::ClientGone) => return None,
         Err(error) => {
-            respond::report(&connection.proxy, None, &error);
-            return respond::with_error(&error);
+            let asked = Some((&**exchange.context(), exchange.authority.as_str()));
+            respond::report(&connection.proxy, asked, &error);
+            respond::with_error(&error)
         }
     };
-    let exchange = Exchange::begin(connection, context, &request);
-    let response = execute(&exchange, request).await.unwrap_or_else(|error| {
-        let asked = Some((&*exchange.context, exchange.authority.as_str()));
-        respond::report(&exchange.connection.proxy, asked, &error);
-        respond::with_error(&error)
-    });
-    exchange.answer(response)
+    exchange.answered(response.head.status.as_u16());
+    response.exchange = Some(exchange);
+    Some(response)
 }
 
 fn who_asks(
     connection: &Connection,
-    request: &Request<Incoming>,
-) -> Result<Arc<Context>, ProxyError> {
+    head: &RequestHead,
+    memory: &mut Memory,
+) -> Result<Arc<Carrier>, ProxyError> {
+    let cut = || connection.cut();
     match &connection.identity {
-        Identity::PerRequest => authenticate(request.headers(), &connection.proxy.contexts),
-        Identity::Tunnel { context, .. } => Ok(Arc::clone(context)),
+        Identity::PerRequest => memory.authenticate(&head.fields, &connection.proxy.contexts, cut),
+        Identity::Tunnel { context, .. } => Ok(memory.of(context, cut)),
     }
+}
+
+/// Answers a request of nobody in particular that cannot be served.
+pub(crate) fn refuse(connection: &Connection, error: &ProxyError) -> Response {
+    respond::report(&connection.proxy, None, error);
+    respond::with_error(error)
 }
 
 async fn execute(
     exchange: &Arc<Exchange>,
-    request: Request<Incoming>,
-) -> Result<Response<ResponseBody>, ProxyError> {
-    let head = RequestHead {
-        method: request.method(),
-        uri: request.uri(),
-        version: request.version(),
-        headers: request.headers(),
-    };
+    head: RequestHead,
+    client: Client<'_>,
+) -> Result<Response, ProxyError> {
     let scope =
-        Scope { route: exchange.context.route.as_ref(), tunnel: exchange.connection.tunnel() };
+        Scope { route: exchange.context().route.as_ref(), tunnel: exchange.connection.tunnel() };
     match forward_proxy::decide(&head, &scope)? {
-        Action::Forward(upstream) => forward(exchange, request, &upstream).await,
-        Action::Upgrade(upstream) => upgrade(exchange, request, &upstream).await,
-        Action::Tunnel { asked, upstream } => {
-            connect::tunnel(exchange, request, &asked, &upstream).await
-        }
-        Action::Intercept { asked, upstream } => {
-            Ok(connect::intercept(exchange, request, asked, upstream))
-        }
-        Action::Respond(answer) => Ok(respond::with_answer(answer, &exchange.context)),
+        Action::Forward(upstream) => forward(exchange, head, client, &upstream).await,
+        Action::Upgrade(upstream) => upgrade(exchange, head, client, &upstream).await,
+        Action::Tunnel { asked, upstream } => connect::tunnel(exchange, &asked, &upstream).await,
+        Action::Intercept { asked, upstream } => Ok(connect::intercept(exchange, asked, upstream)),
+        Action::Respond(answer) => Ok(respond::with_answer(answer, exchange.context())),
     }
+}
+
+/// A panic costs the request that ran into it, and nothing else.
+async fn unless_panicked<T>(
+    execution: impl Future<Output = Result<T, ProxyError>>,
+) -> Result<T, ProxyError> {
+    let mut execution = pin!(execution);
+    std::future::poll_fn(|cx| {
+        catch_unwind(AssertUnwindSafe(|| execution.as_mut().poll(cx)))
+            .unwrap_or(Poll::Ready(Err(ProxyError::Internal)))
+    })
+    .await
 }

@@ -3,26 +3,28 @@
 //! Every error has a status, an error token of RFC 9209 and a short text. None of them says more about the
 //! inside than the client may know.
 
-use hyper::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
-};
-use hyper::{Response, StatusCode};
+use bytes::Bytes;
+use hyper::StatusCode;
 
 use crate::authenticate::REALM;
-use crate::body::ResponseBody;
 use crate::context::Context;
 use crate::decide::Answer;
 use crate::error::ProxyError;
 use crate::event::Event;
+use crate::head::ResponseHead;
+use crate::response::{Body, Response};
 use crate::server::Proxy;
-
-const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
-const CONTEXT: HeaderName = HeaderName::from_static("tabport-context");
 
 /// The table: status and error token (RFC 9209, section 2.3) of every error.
 fn classify(error: &ProxyError) -> (StatusCode, &'static str) {
     match error {
-        ProxyError::BadRequest(_) => (StatusCode::BAD_REQUEST, "http_request_error"),
+        ProxyError::BadRequest(_) | ProxyError::ClientGone => {
+            (StatusCode::BAD_REQUEST, "http_request_error")
+        }
+        ProxyError::HeadTooLarge => {
+            (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "http_request_error")
+        }
+        ProxyError::Internal => (StatusCode::BAD_GATEWAY, "proxy_internal_error"),
         ProxyError::Unauthenticated | ProxyError::Released => {
             (StatusCode::PROXY_AUTHENTICATION_REQUIRED, "http_request_denied")
         }
@@ -45,49 +47,42 @@ fn classify(error: &ProxyError) -> (StatusCode, &'static str) {
 }
 
 /// The answer to a request that cannot be served.
-pub(crate) fn with_error(error: &ProxyError) -> Response<ResponseBody> {
+pub(crate) fn with_error(error: &ProxyError) -> Response {
     let (status, token) = classify(error);
-    let mut response = Response::new(ResponseBody::own(format!("{error}\n")));
-    *response.status_mut() = status;
-    let fields = response.headers_mut();
-    fields.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    if let Ok(value) = HeaderValue::try_from(format!("tabport; error={token}")) {
-        fields.insert(PROXY_STATUS, value);
-    }
+    let mut head = ResponseHead::new(status);
+    let fields = &mut head.fields;
+    fields.push("content-type", b"text/plain; charset=utf-8");
+    fields.push("proxy-status", format!("tabport; error={token}").as_bytes());
     match status {
         StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-            if let Ok(challenge) = HeaderValue::try_from(format!("Basic realm=\"{REALM}\"")) {
-                fields.insert(PROXY_AUTHENTICATE, challenge);
-            }
+            fields.push("proxy-authenticate", format!("Basic realm=\"{REALM}\"").as_bytes());
         }
         // What follows a malformed request on the same connection cannot be trusted either.
-        StatusCode::BAD_REQUEST => {
-            fields.insert(CONNECTION, HeaderValue::from_static("close"));
+        StatusCode::BAD_REQUEST | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            fields.push("connection", b"close");
         }
         _ => {}
     }
-    response
+    let text = format!("{error}\n");
+    fields.push("content-length", text.len().to_string().as_bytes());
+    Response::new(head, Body::Own(Bytes::from(text)))
 }
 
 /// An answer that needs no upstream.
-pub(crate) fn with_answer(answer: Answer, context: &Context) -> Response<ResponseBody> {
-    let mut response = Response::new(ResponseBody::own(String::new()));
+pub(crate) fn with_answer(answer: Answer, context: &Context) -> Response {
     match answer {
         Answer::ContextName => {
-            *response.status_mut() = StatusCode::NO_CONTENT;
-            let fields = response.headers_mut();
-            fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            if let Ok(id) = HeaderValue::from_str(&context.id) {
-                fields.insert(CONTEXT, id);
-            }
+            let mut head = ResponseHead::new(StatusCode::NO_CONTENT);
+            head.fields.push("cache-control", b"no-store");
+            head.fields.push("tabport-context", context.id.as_bytes());
+            Response::empty(head)
         }
     }
-    response
 }
 
 /// The answer to a CONNECT whose tunnel is open.
-pub(crate) fn with_tunnel() -> Response<ResponseBody> {
-    Response::new(ResponseBody::own(String::new()))
+pub(crate) fn with_tunnel() -> Response {
+    Response::empty(ResponseHead::new(StatusCode::OK))
 }
 
 /// Tells the embedder, and whoever reads the traces, that a request has failed.

@@ -16,6 +16,7 @@ use crate::context::{ContextInfo, Contexts};
 use crate::counters::{Counters, Stats};
 use crate::error::{ContextError, StartError};
 use crate::event::{Event, EventSink};
+use crate::http1::HeadLimits;
 use crate::options::{ServerOptions, Timeouts};
 use crate::route::Route;
 use crate::stream::Stream;
@@ -38,6 +39,7 @@ impl Server {
             address,
             http2: options.http2,
             timeouts: options.timeouts,
+            head_limits: HeadLimits { bytes: 64 * 1024, fields: 128 },
             dialer: Dialer::new(&options, address)?,
             contexts: Contexts::default(),
             counters: Counters::default(),
@@ -91,6 +93,7 @@ pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     pub(crate) http2: bool,
     pub(crate) timeouts: Timeouts,
+    pub(crate) head_limits: HeadLimits,
     pub(crate) dialer: Dialer,
     pub(crate) contexts: Contexts,
     pub(crate) counters: Counters,

@@ -3,16 +3,31 @@
 //! Bytes that were read while telling protocols apart, or that hyper had read beyond an upgrade, are given
 //! back first: none is lost.
 
+use std::cell::RefCell;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
+
+/// Larger buffers move bulk at a multiple of the speed of small ones; one a thread costs next to nothing.
+pub(crate) const SCRATCH: usize = 256 * 1024;
+
+thread_local! {
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
+}
+
+/// Lends the thread's buffer, for one read and the writes that follow from it.
+pub(crate) fn with_scratch<T>(read: impl FnOnce(&mut [u8]) -> T) -> T {
+    BUFFER.with_borrow_mut(|buffer| read(buffer))
+}
 
 /// A byte stream that begins with the bytes already read from it.
 #[derive(Debug)]
@@ -29,16 +44,10 @@ enum Io {
 }
 
 impl Stream {
-    /// What is left of a connection after an upgrade or a CONNECT.
-    pub(crate) async fn upgraded(upgrade: OnUpgrade) -> hyper::Result<Self> {
-        Ok(match upgrade.await?.downcast::<TokioIo<Self>>() {
-            Ok(parts) => {
-                let mut stream = parts.io.into_inner();
-                stream.give_back(parts.read_buf);
-                stream
-            }
-            Err(upgraded) => Self { early: Bytes::new(), io: Io::Http2(TokioIo::new(upgraded)) },
-        })
+    /// An HTTP/2 stream whose CONNECT has been answered.
+    pub(crate) async fn upgraded(upgrade: OnUpgrade) -> Option<Self> {
+        let io = Io::Http2(TokioIo::new(upgrade.await.ok()?));
+        Some(Self { early: Bytes::new(), io })
     }
 
     /// Puts bytes back in front of those that will be read next.
@@ -50,6 +59,38 @@ impl Stream {
             joined.extend_from_slice(&self.early);
             self.early = joined.freeze();
         }
+    }
+
+    /// Reads and forgets, until the peer ends.
+    pub(crate) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.early.clear();
+        with_scratch(|scratch| {
+            loop {
+                let mut buffer = ReadBuf::new(scratch);
+                ready!(self.io.pin().poll_read(cx, &mut buffer))?;
+                if buffer.filled().is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        })
+    }
+
+    /// Lets the peer see a broken connection, rather than an ended one, once this is dropped.
+    pub(crate) fn reset_on_drop(&self) {
+        if let Io::Tcp(tcp) = &self.io {
+            let _ = tcp.set_zero_linger();
+        }
+    }
+
+    /// Whether the peer has ended the connection, or said something, as far as the system knows.
+    pub(crate) fn is_readable(&self) -> bool {
+        let tcp = match &self.io {
+            Io::Tcp(tcp) => tcp,
+            Io::Tls(tls) => tls.get_ref().0,
+            Io::Http2(_) => return false,
+        };
+        let peeked = SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()]);
+        !peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 }
 

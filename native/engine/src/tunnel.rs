@@ -13,8 +13,8 @@ use crate::stream::Stream;
 
 /// An open tunnel; it counts as open until it is dropped.
 pub(crate) struct Tunnel {
-    proxy: Arc<Proxy>,
-    context: Arc<Context>,
+    pub(crate) proxy: Arc<Proxy>,
+    pub(crate) context: Arc<Context>,
     kind: TunnelKind,
     authority: String,
     bytes_up: AtomicU64,
@@ -42,21 +42,6 @@ impl Tunnel {
         };
         proxy.emit(|| tunnel.event(Phase::Opened));
         tunnel
-    }
-
-    /// Relays in a task of its own, once both peers are there, until the context is released.
-    pub(crate) fn spawn(
-        self,
-        downstream: impl Future<Output = hyper::Result<Stream>> + Send + 'static,
-        upstream: impl Future<Output = hyper::Result<Stream>> + Send + 'static,
-    ) {
-        let tasks = self.proxy.tasks.clone();
-        let released = self.context.released.clone();
-        tasks.spawn(released.run_until_cancelled_owned(async move {
-            if let Ok((downstream, upstream)) = tokio::try_join!(downstream, upstream) {
-                self.run(downstream, upstream).await;
-            }
-        }));
     }
 
     /// Relays until both directions have ended, either peer fails, or both are silent for too long.

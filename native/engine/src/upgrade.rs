@@ -5,86 +5,72 @@
 
 use std::sync::Arc;
 
-use hyper::body::Incoming;
-use hyper::header::{CONNECTION, HeaderValue, TE, UPGRADE};
-use hyper::upgrade::OnUpgrade;
-use hyper::{HeaderMap, Request, Response, StatusCode};
+use hyper::{StatusCode, Version};
 
-use crate::body::{RequestBody, ResponseBody};
+use crate::client::Client;
 use crate::error::ProxyError;
 use crate::event::TunnelKind;
 use crate::exchange::Exchange;
-use crate::forward::{check, relay};
+use crate::fields::Fields;
+use crate::forward::check;
+use crate::head::{RequestHead, ResponseHead};
 use crate::headers;
+use crate::response::{Response, Switch};
 use crate::route::Upstream;
 use crate::stream::Stream;
 use crate::tunnel::Tunnel;
-use crate::upstream;
+use crate::upstream::{self, Relay};
 
 /// Sends the request over a connection of its own, and relays bytes if the upstream switches protocols.
 pub(crate) async fn upgrade(
     exchange: &Arc<Exchange>,
-    mut request: Request<Incoming>,
+    mut head: RequestHead,
+    mut client: Client<'_>,
     upstream: &Upstream,
-) -> Result<Response<ResponseBody>, ProxyError> {
-    let asked = headers::upgrade_protocols(request.headers(), request.version());
-    let downstream = hyper::upgrade::on(&mut request);
-    let request = request_for(exchange, request, upstream, asked.clone());
-    let (proxy, context) = (&exchange.connection.proxy, &exchange.context);
-    let moved = || exchange.bytes_up();
-    let response = upstream::send_alone(proxy, context, upstream, request, moved).await?;
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return switch(exchange, response, asked.as_ref(), downstream);
+) -> Result<Response, ProxyError> {
+    let asked = headers::upgrade_protocols(&head.fields, head.version);
+    headers::strip_request(&mut head.fields);
+    head.fields.remove("te");
+    headers::address(&mut head.fields, upstream);
+    name_protocol(&mut head.fields, asked.as_deref());
+    let (answer, relay) = upstream::send_alone(exchange, upstream, &head, &mut client).await?;
+    if answer.status == StatusCode::SWITCHING_PROTOCOLS {
+        return switch(exchange, answer, asked.as_deref(), relay);
     }
-    check(&response)?;
-    Ok(relay(response, |body| ResponseBody::relayed(body, None, proxy.timeouts.idle)))
-}
-
-fn request_for(
-    exchange: &Arc<Exchange>,
-    request: Request<Incoming>,
-    upstream: &Upstream,
-    protocols: Option<HeaderValue>,
-) -> Request<RequestBody> {
-    let mut request = request.map(|body| RequestBody::relayed(body, exchange));
-    let fields = request.headers_mut();
-    headers::strip_request(fields);
-    fields.remove(TE);
-    headers::address(fields, upstream);
-    name_protocol(fields, protocols);
-    request
+    check(&answer)?;
+    let mut response = relay.into_response(answer);
+    headers::strip_hop_by_hop(&mut response.head.fields);
+    Ok(response)
 }
 
 fn switch(
     exchange: &Exchange,
-    mut response: Response<Incoming>,
-    asked: Option<&HeaderValue>,
-    downstream: OnUpgrade,
-) -> Result<Response<ResponseBody>, ProxyError> {
-    let switched = response.headers().get(UPGRADE).cloned();
-    if !is_among(switched.as_ref(), asked) {
-        return Err(ProxyError::UpstreamProtocol(None));
+    mut head: ResponseHead,
+    asked: Option<&str>,
+    relay: Relay,
+) -> Result<Response, ProxyError> {
+    let switched = head.fields.members("upgrade").collect::<Vec<_>>().join(", ");
+    // RFC 9110, section 15.2: HTTP/1.0 knows no such status.
+    if head.version == Version::HTTP_10 || !is_among(&switched, asked.unwrap_or_default()) {
+        return Err(ProxyError::UpstreamProtocol("it switches to a protocol nobody asked for"));
     }
-    let upstream = hyper::upgrade::on(&mut response);
-    let (proxy, context) = (&exchange.connection.proxy, &exchange.context);
-    Tunnel::open(proxy, context, TunnelKind::Upgrade, exchange.authority.clone())
-        .spawn(Stream::upgraded(downstream), Stream::upgraded(upstream));
-    let mut response = relay(response, |_| ResponseBody::own(String::new()));
-    name_protocol(response.headers_mut(), switched);
-    Ok(response)
+    let (proxy, context) = (&exchange.connection.proxy, exchange.context());
+    let tunnel = Tunnel::open(proxy, context, TunnelKind::Upgrade, exchange.authority.clone());
+    headers::strip_hop_by_hop(&mut head.fields);
+    name_protocol(&mut head.fields, Some(&switched));
+    let upstream: Stream = relay.into_stream();
+    Ok(Response { switch: Some(Switch::Tunnel(tunnel, upstream)), ..Response::empty(head) })
 }
 
-fn name_protocol(headers: &mut HeaderMap, protocol: Option<HeaderValue>) {
+fn name_protocol(fields: &mut Fields, protocol: Option<&str>) {
     if let Some(protocol) = protocol {
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(UPGRADE, protocol);
+        fields.push("Connection", b"Upgrade");
+        fields.push("Upgrade", protocol.as_bytes());
     }
 }
 
 /// RFC 9110, section 7.8: a server must not switch to a protocol that the client did not name.
-fn is_among(switched: Option<&HeaderValue>, asked: Option<&HeaderValue>) -> bool {
-    let switched = switched.and_then(|value| value.to_str().ok());
-    let asked = asked.and_then(|value| value.to_str().ok());
-    let (Some(switched), Some(asked)) = (switched, asked) else { return false };
-    asked.split(',').any(|protocol| protocol.trim().eq_ignore_ascii_case(switched.trim()))
+fn is_among(switched: &str, asked: &str) -> bool {
+    let mut asked = asked.split(',').map(str::trim);
+    !switched.is_empty() && asked.any(|protocol| protocol.eq_ignore_ascii_case(switched))
 }

@@ -2,9 +2,10 @@
 
 use hyper::Method;
 
-use super::{Action, Answer, RequestHead, Scope};
+use super::{Action, Answer, Scope};
 use crate::authority::{Authority, Host};
 use crate::error::ProxyError;
+use crate::head::RequestHead;
 use crate::headers;
 use crate::route::{Loopback, Upstream};
 use crate::target::Target;
@@ -13,20 +14,20 @@ use crate::target::Target;
 const OWN_HOST: &str = "tabport.invalid";
 
 /// Decides what to do with a request that has been authenticated.
-pub fn decide(head: &RequestHead<'_>, scope: &Scope<'_>) -> Result<Action, ProxyError> {
-    headers::check_request(head.headers)?;
-    if head.method == Method::CONNECT && headers::announce_body(head.headers) {
+pub fn decide(head: &RequestHead, scope: &Scope<'_>) -> Result<Action, ProxyError> {
+    headers::check_request(&head.fields)?;
+    if head.method == Method::CONNECT && headers::announce_body(&head.fields) {
         return Err(ProxyError::BadRequest("CONNECT takes no body"));
     }
-    let target = Target::of(head.method, head.uri, head.version, head.headers, scope.tunnel)?;
-    if target.authority.host == Host::Name(OWN_HOST.into()) {
-        return own_host(head.method);
+    let target = Target::of(head, scope.tunnel)?;
+    if matches!(&target.authority.host, Host::Name(name) if &**name == OWN_HOST) {
+        return own_host(&head.method);
     }
     let routed = target.authority.host.is_loopback() && scope.route.is_some();
     let upstream = upstream_for(&target, scope);
     Ok(if head.method == Method::CONNECT {
         connect(target.authority, upstream, routed)
-    } else if headers::upgrade_protocols(head.headers, head.version).is_some() {
+    } else if headers::upgrade_protocols(&head.fields, head.version).is_some() {
         Action::Upgrade(upstream)
     } else {
         Action::Forward(upstream)

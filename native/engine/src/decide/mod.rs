@@ -5,22 +5,8 @@
 
 pub mod forward_proxy;
 
-use hyper::{HeaderMap, Method, Uri, Version};
-
 use crate::authority::Authority;
 use crate::route::{Route, Upstream};
-
-/// A request without its body. It is not `Debug`: its fields hold credentials and cookies.
-pub struct RequestHead<'a> {
-    /// The method.
-    pub method: &'a Method,
-    /// The request target as it was sent.
-    pub uri: &'a Uri,
-    /// The version it was sent in.
-    pub version: Version,
-    /// Its fields.
-    pub headers: &'a HeaderMap,
-}
 
 /// What is known of whoever sent a request.
 #[derive(Debug)]

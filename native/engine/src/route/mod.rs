@@ -7,7 +7,6 @@ mod template;
 
 use std::fmt;
 
-use hyper::header::HeaderValue;
 use thiserror::Error;
 
 use crate::authority::{Authority, Host, Scheme};
@@ -39,7 +38,7 @@ enum Kind {
     /// An origin by template, `{port}` replaced. The three-field form is such a template too.
     Template(Template),
     /// A gateway that is told port and workspace in routing fields.
-    Gateway { scheme: Scheme, authority: Authority, workspace: Option<HeaderValue> },
+    Gateway { scheme: Scheme, authority: Authority, workspace: Option<Box<str>> },
 }
 
 /// Why a route is refused: which field, and what is wrong with it.
@@ -71,7 +70,7 @@ pub struct Routing {
     /// The loopback authority that was asked for.
     pub asked: Authority,
     /// The workspace to look in.
-    pub workspace: Option<HeaderValue>,
+    pub workspace: Option<Box<str>>,
 }
 
 /// Whether an upstream may turn out to be this machine's loopback, once its name is resolved.
@@ -155,7 +154,7 @@ fn is_label(text: &str) -> bool {
     !text.is_empty() && !hyphen_ends && text.bytes().all(allowed)
 }
 
-fn parse_workspace(value: &str) -> Result<HeaderValue, RouteError> {
+fn parse_workspace(value: &str) -> Result<Box<str>, RouteError> {
     const REASON: &str = "is not a workspace name: letters, digits, '.', '_', '-' and '/'";
     let allowed =
         |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'/');
@@ -163,7 +162,7 @@ fn parse_workspace(value: &str) -> Result<HeaderValue, RouteError> {
     {
         return Err(refuse("workspace", REASON));
     }
-    HeaderValue::from_str(value).map_err(|_| refuse("workspace", REASON))
+    Ok(value.into())
 }
 
 fn required<'a>(field: &'static str, value: Option<&'a String>) -> Result<&'a str, RouteError> {
@@ -247,7 +246,7 @@ mod tests {
         assert_eq!(upstream.to_string(), "http://127.0.0.1:39379");
         let routing = upstream.routing.unwrap();
         assert_eq!(routing.asked.to_string(), "[::1]:3000");
-        assert_eq!(routing.workspace.unwrap(), "/root/workspace-1");
+        assert_eq!(routing.workspace.as_deref(), Some("/root/workspace-1"));
     }
 
     #[test]

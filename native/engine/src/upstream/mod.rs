@@ -1,54 +1,52 @@
 //! The way to an upstream: dialled, perhaps through TLS, and kept for the context's next request.
 
 mod dial;
+mod http1;
+mod http2;
 mod origin;
 mod pool;
-mod sender;
 mod tls;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper::header::{HOST, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode, Uri, Version};
-use hyper_util::rt::TokioIo;
+use hyper::{Method, StatusCode, Version};
 
 pub(crate) use dial::Dialer;
-pub(crate) use pool::{Lease, Pool};
+pub(crate) use http1::Relay;
+pub(crate) use http2::{Queue, strip_trailers};
+pub(crate) use pool::Pool;
 pub(crate) use tls::Tls;
 
 use crate::authority::Authority;
-use crate::body::RequestBody;
+use crate::client::Client;
 use crate::context::Context;
 use crate::error::ProxyError;
+use crate::exchange::Exchange;
+use crate::fields::Fields;
+use crate::head::{RequestHead, ResponseHead};
 use crate::headers;
 use crate::route::Upstream;
 use crate::server::Proxy;
 use crate::stream::Stream;
+use http1::Http1;
 use tls::Alpn;
 
 /// Sends one request over an HTTP/1.1 connection that will carry no other, so that it may be upgraded.
 pub(crate) async fn send_alone(
-    proxy: &Arc<Proxy>,
-    context: &Arc<Context>,
+    exchange: &Arc<Exchange>,
     upstream: &Upstream,
-    mut request: Request<RequestBody>,
-    moved: impl Fn() -> u64,
-) -> Result<Response<Incoming>, ProxyError> {
-    let dialled = dial(proxy, context, upstream, Alpn::Http1).await?;
-    let handshake = http1::handshake(TokioIo::new(dialled.stream)).await;
-    let (mut sender, connection) = handshake.map_err(|error| failed(context, error))?;
-    drive(proxy, context, connection.with_upgrades());
-    *request.version_mut() = Version::HTTP_11;
-    if request.method() != Method::CONNECT {
-        *request.uri_mut() = origin_form(request.uri());
-    }
-    let response = sender.send_request(request);
-    let limit = proxy.timeouts.response_head;
-    let response = while_moving(limit, moved, response).await.ok_or(ProxyError::ResponseTimeout)?;
-    response.map_err(|error| failed(context, error))
+    head: &RequestHead,
+    client: &mut Client<'_>,
+) -> Result<(ResponseHead, Relay), ProxyError> {
+    let (proxy, context) = (&exchange.connection.proxy, exchange.context());
+    let dial = Box::pin(dial(proxy, context, upstream, Alpn::Http1));
+    let dialled = client.while_waiting(dial).await?;
+    let mut connection = Http1::new(dialled.stream, proxy);
+    let count = |bytes| exchange.moved_up(bytes);
+    let answer = connection.send(head, client, proxy.timeouts.response_head, count).await;
+    let answer = answer.map_err(|failure| failure.error)?;
+    let relay = Relay::new(connection, &answer, &head.method, None, exchange)?;
+    Ok((answer, relay))
 }
 
 /// Opens a stream of bytes to an upstream; a gateway is asked for it by a CONNECT of its own.
@@ -62,21 +60,23 @@ pub(crate) async fn open_tunnel(
         let connect = proxy.dialer.connect_tcp(upstream);
         return until_released(context, connect).await.map(Stream::from);
     }
-    let mut request = Request::new(RequestBody::empty());
-    *request.method_mut() = Method::CONNECT;
-    *request.uri_mut() =
-        Uri::try_from(asked.to_string()).map_err(|_| ProxyError::UpstreamProtocol(None))?;
-    headers::address(request.headers_mut(), upstream);
+    let mut head = RequestHead {
+        method: Method::CONNECT,
+        target: asked.to_string().into_bytes(),
+        version: Version::HTTP_11,
+        fields: Fields::default(),
+    };
+    headers::address(&mut head.fields, upstream);
     // RFC 9112, section 3.2.2: the target of a CONNECT is not the gateway.
-    if let Ok(host) = HeaderValue::try_from(asked.to_string()) {
-        request.headers_mut().insert(HOST, host);
+    head.fields.set("Host", &head.target);
+    let dialled = dial(proxy, context, upstream, Alpn::Http1).await?;
+    let mut gateway = Http1::new(dialled.stream, proxy);
+    let limit = proxy.timeouts.response_head;
+    let answer = gateway.send(&head, &mut Client::Nobody, limit, |_| {}).await;
+    match answer.map_err(|failure| failure.error)?.status {
+        StatusCode::OK => Ok(gateway.into_stream()),
+        status => Err(ProxyError::GatewayRefused(status)),
     }
-    let mut response = send_alone(proxy, context, upstream, request, || 0).await?;
-    if response.status() != StatusCode::OK {
-        return Err(ProxyError::GatewayRefused(response.status()));
-    }
-    let upgraded = Stream::upgraded(hyper::upgrade::on(&mut response));
-    upgraded.await.map_err(|error| failed(context, error))
 }
 
 async fn dial(
@@ -109,42 +109,4 @@ fn drive(
         }
         drop(counted);
     });
-}
-
-/// Waits for a response, for as long as the request's body keeps moving and `limit` after that.
-async fn while_moving<T>(
-    limit: Duration,
-    moved: impl Fn() -> u64,
-    response: impl Future<Output = T>,
-) -> Option<T> {
-    let mut response = std::pin::pin!(response);
-    let mut seen = moved();
-    loop {
-        if let Ok(done) = tokio::time::timeout(limit, response.as_mut()).await {
-            return Some(done);
-        }
-        let now = moved();
-        if now == seen {
-            return None;
-        }
-        seen = now;
-    }
-}
-
-/// What an upstream connection's failure means to whoever waits for its response.
-fn failed(context: &Context, error: hyper::Error) -> ProxyError {
-    if context.released.is_cancelled() {
-        ProxyError::Released
-    } else if error.is_user() {
-        ProxyError::BadRequest("the request's body is malformed or incomplete")
-    } else if error.is_parse() {
-        ProxyError::UpstreamProtocol(Some(error))
-    } else {
-        ProxyError::UpstreamClosed(error)
-    }
-}
-
-/// RFC 9112, section 3.2.1: what an origin server is asked for, byte for byte as the client wrote it.
-fn origin_form(uri: &Uri) -> Uri {
-    uri.path_and_query().map_or_else(|| Uri::from_static("/"), |path| Uri::from(path.clone()))
 }

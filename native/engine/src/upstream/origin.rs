@@ -6,17 +6,17 @@
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper::rt::Executor;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use super::sender::Sender;
-use super::{Alpn, dial, drive, failed};
+use super::http1::Http1;
+use super::http2::{RequestBody, failed};
+use super::{Alpn, dial, drive};
 use crate::authority::Scheme;
-use crate::body::RequestBody;
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
 use crate::http2_limits;
@@ -29,6 +29,13 @@ const IDLE: Duration = Duration::from_secs(4);
 const IDLE_HTTP2: Duration = Duration::from_secs(60);
 /// How many idle connections an origin may have.
 const MAX_IDLE: usize = 64;
+
+/// The sending end of a connection, of either version.
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
+pub(super) enum Sender {
+    Http1(Http1),
+    Http2(http2::SendRequest<RequestBody>),
+}
 
 /// The connections to one origin.
 #[derive(Default)]
@@ -43,6 +50,8 @@ struct State {
     shared: Option<Shared>,
     /// Cancelled when the dial in progress has ended, well or not.
     dialling: Option<CancellationToken>,
+    /// Whether the context is gone: no connection is kept any more.
+    closed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,15 +61,9 @@ enum Protocol {
 }
 
 struct Idle {
-    sender: http1::SendRequest<RequestBody>,
+    connection: Http1,
     thread: ThreadId,
     since: Instant,
-}
-
-impl Idle {
-    fn is_usable(&self) -> bool {
-        self.since.elapsed() < IDLE && self.sender.is_ready()
-    }
 }
 
 /// An HTTP/2 connection, with streams or without.
@@ -76,6 +79,11 @@ impl Shared {
 }
 
 impl Origin {
+    /// One that keeps no connection.
+    pub(super) fn closed() -> Self {
+        Self { state: Mutex::new(State { closed: true, ..State::default() }) }
+    }
+
     pub(super) fn take(&self) -> Option<Sender> {
         let mut state = self.state.lock();
         if let Some(shared) = state.shared.as_mut().filter(|shared| shared.is_usable()) {
@@ -84,9 +92,9 @@ impl Origin {
         }
         let here = thread::current().id();
         while let Some(at) = state.idle.iter().rposition(|idle| idle.thread == here) {
-            let idle = state.idle.swap_remove(at);
-            if idle.is_usable() {
-                return Some(Sender::Http1(idle.sender));
+            let mut idle = state.idle.swap_remove(at);
+            if idle.since.elapsed() < IDLE && idle.connection.is_usable() {
+                return Some(Sender::Http1(idle.connection));
             }
         }
         None
@@ -124,26 +132,21 @@ impl Origin {
     }
 
     async fn dial(&self, exchange: &Exchange, upstream: &Upstream) -> Result<Sender, ProxyError> {
-        let (proxy, context) = (&exchange.connection.proxy, &exchange.context);
+        let (proxy, context) = (&exchange.connection.proxy, exchange.context());
         let dialled = dial(proxy, context, upstream, Alpn::Any).await?;
-        let io = TokioIo::new(dialled.stream);
-        if dialled.http2 {
-            let (tasks, released) = (proxy.tasks.clone(), context.released.clone());
-            let executor = UntilReleased { tasks, released };
-            let handshake = http2_client(executor).handshake(io).await;
-            let (sender, connection) = handshake.map_err(|error| failed(context, error))?;
-            drive(proxy, context, connection);
-            let mut state = self.state.lock();
-            state.protocol = Some(Protocol::Http2);
-            state.shared = Some(Shared { sender: sender.clone(), used: Instant::now() });
-            Ok(Sender::Http2(sender))
-        } else {
-            let handshake = http1::handshake(io).await;
-            let (sender, connection) = handshake.map_err(|error| failed(context, error))?;
-            drive(proxy, context, connection);
+        if !dialled.http2 {
             self.state.lock().protocol = Some(Protocol::Http1);
-            Ok(Sender::Http1(sender))
+            return Ok(Sender::Http1(Http1::new(dialled.stream, proxy)));
         }
+        let (tasks, released) = (proxy.tasks.clone(), context.released.clone());
+        let executor = UntilReleased { tasks, released };
+        let handshake = http2_client(executor).handshake(TokioIo::new(dialled.stream)).await;
+        let (sender, connection) = handshake.map_err(failed)?;
+        drive(proxy, context, connection);
+        let mut state = self.state.lock();
+        state.protocol = Some(Protocol::Http2);
+        state.shared = Some(Shared { sender: sender.clone(), used: Instant::now() });
+        Ok(Sender::Http2(sender))
     }
 
     fn protocol(&self) -> Option<Protocol> {
@@ -158,16 +161,25 @@ impl Origin {
     /// Closes connections that have waited too long; whether any is left.
     pub(super) fn close_idle(&self) -> bool {
         let mut state = self.state.lock();
-        state.idle.retain(Idle::is_usable);
+        state.idle.retain_mut(|idle| idle.since.elapsed() < IDLE && idle.connection.is_usable());
         state.shared = state.shared.take().filter(Shared::is_usable);
         state.shared.is_some() || !state.idle.is_empty()
     }
 
-    pub(super) fn keep(&self, sender: http1::SendRequest<RequestBody>) {
+    pub(super) fn keep(&self, connection: Http1) {
+        let idle = Idle { connection, thread: thread::current().id(), since: Instant::now() };
         let mut state = self.state.lock();
-        if state.idle.len() < MAX_IDLE {
-            state.idle.push(Idle { sender, thread: thread::current().id(), since: Instant::now() });
+        if state.idle.len() < MAX_IDLE && !state.closed {
+            state.idle.push(idle);
         }
+    }
+
+    /// Closes what is not in use, for good.
+    pub(super) fn close(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        state.shared = None;
+        state.idle.clear();
     }
 }
 

@@ -1,31 +1,33 @@
-//! One context's upstream connections, kept for its next request.
-//!
-//! Each context has a pool of its own, so no connection is ever shared between tabs, and all of them end
-//! with it.
+//! One context's upstream connections: none is shared with another context, and all close with it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper::{Request, Response};
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
 
-use super::origin::Origin;
-use super::sender::Sender;
-use super::{Tls, failed, while_moving};
+use super::http1::{Http1, Relay};
+use super::origin::{Origin, Sender};
+use super::{Tls, http1, http2};
 use crate::authority::{Authority, Scheme};
-use crate::body::RequestBody;
+use crate::client::Client;
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
+use crate::head::RequestHead;
+use crate::http1::Framing;
+use crate::response::Response;
 use crate::route::Upstream;
 
 /// The upstream connections of one context.
 #[derive(Default)]
 pub(crate) struct Pool {
-    origins: Mutex<HashMap<(Scheme, Authority), Arc<Origin>>>,
+    state: Mutex<State>,
     tls: Tls,
+}
+
+#[derive(Default)]
+struct State {
+    origins: HashMap<(Scheme, Authority), Arc<Origin>>,
+    closed: bool,
 }
 
 impl Pool {
@@ -34,95 +36,111 @@ impl Pool {
     }
 
     /// Sends a request over a connection that is ready, or a new one. A request that its connection has not
-    /// taken is sent over the next; so is one that may be sent twice, when a connection that was kept turns
-    /// out to be closed.
+    /// taken is sent over the next; so is one that may be sent twice (RFC 9110, section 9.2.2), when a
+    /// connection that was kept turns out to be closed.
     pub(crate) async fn send(
         &self,
-        exchange: &Exchange,
+        exchange: &Arc<Exchange>,
         upstream: &Upstream,
-        mut request: Request<RequestBody>,
-    ) -> Result<Answer, ProxyError> {
+        head: &RequestHead,
+        client: &mut Client<'_>,
+    ) -> Result<Response, ProxyError> {
         let origin = self.origin(upstream);
+        let repeatable = head.method.is_idempotent() && client.framing() == Framing::None;
         while let Some(kept) = origin.take() {
-            let spare = kept.spare(&request);
-            match attempt(kept, &origin, exchange, upstream, request).await {
-                Ok(answer) => return Ok(answer),
-                Err(failure) => {
-                    let closed = matches!(failure.error, ProxyError::UpstreamClosed(_));
-                    let again = failure.unsent.or(spare.filter(|_| closed));
-                    request = again.ok_or(failure.error)?;
+            if let Sender::Http1(connection) = &kept
+                && !repeatable
+                && !connection.is_surely_usable()
+            {
+                continue;
+            }
+            match attempt(kept, &origin, exchange, upstream, head, client).await {
+                Ok(response) => return Ok(response),
+                Err(failure) if failure.unsent || (failure.unanswered && repeatable) => {
                     origin.forget_shared();
                 }
+                Err(failure) => return Err(failure.error),
             }
         }
-        let new = origin.connect(exchange, upstream).await?;
-        attempt(new, &origin, exchange, upstream, request).await.map_err(|failure| failure.error)
+        let connect = Box::pin(origin.connect(exchange, upstream));
+        let new = client.while_waiting(connect).await?;
+        attempt(new, &origin, exchange, upstream, head, client)
+            .await
+            .map_err(|failure| failure.error)
     }
 
     /// Closes connections that have waited too long, and forgets origins without any.
     pub(crate) fn close_idle(&self) {
-        let mut origins = self.origins.lock();
-        origins.retain(|_, origin| origin.close_idle() || Arc::strong_count(origin) > 1);
+        let mut state = self.state.lock();
+        state.origins.retain(|_, origin| origin.close_idle() || Arc::strong_count(origin) > 1);
+    }
+
+    /// Closes every connection that is not in use; none is kept from now on.
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        let origins = std::mem::take(&mut state.origins);
+        drop(state);
+        for origin in origins.values() {
+            origin.close();
+        }
     }
 
     fn origin(&self, upstream: &Upstream) -> Arc<Origin> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Arc::new(Origin::closed());
+        }
         let key = (upstream.scheme, upstream.authority.clone());
-        Arc::clone(self.origins.lock().entry(key).or_default())
+        Arc::clone(state.origins.entry(key).or_default())
     }
 }
-
-/// A response, and the connection to give back once it has been read.
-type Answer = (Response<Incoming>, Option<Lease>);
 
 struct Failure {
     error: ProxyError,
-    /// The request, if none of it was sent.
-    unsent: Option<Request<RequestBody>>,
+    /// Whether the connection has not taken the request.
+    unsent: bool,
+    /// Whether the connection was closed before the upstream said anything.
+    unanswered: bool,
+}
+
+impl From<http1::Failure> for Failure {
+    fn from(http1::Failure { error, unanswered }: http1::Failure) -> Self {
+        Self { error, unsent: false, unanswered }
+    }
+}
+
+impl From<http2::Failure> for Failure {
+    fn from(http2::Failure { error, unsent }: http2::Failure) -> Self {
+        Self { error, unsent, unanswered: false }
+    }
 }
 
 async fn attempt(
-    mut sender: Sender,
+    sender: Sender,
     origin: &Arc<Origin>,
-    exchange: &Exchange,
+    exchange: &Arc<Exchange>,
     upstream: &Upstream,
-    mut request: Request<RequestBody>,
-) -> Result<Answer, Failure> {
-    sender.prepare(&mut request, upstream);
+    head: &RequestHead,
+    client: &mut Client<'_>,
+) -> Result<Response, Failure> {
+    let mut connection = match sender {
+        Sender::Http1(connection) => connection,
+        Sender::Http2(sender) => {
+            return Ok(http2::send(sender, exchange, upstream, head, client).await?);
+        }
+    };
+    let answer = send(&mut connection, exchange, head, client).await?;
+    let relay = Relay::new(connection, &answer, &head.method, Some(origin), exchange);
+    Ok(relay.map_err(http1::Failure::from)?.into_response(answer))
+}
+
+async fn send(
+    connection: &mut Http1,
+    exchange: &Exchange,
+    head: &RequestHead,
+    client: &mut Client<'_>,
+) -> Result<crate::head::ResponseHead, http1::Failure> {
     let limit = exchange.connection.proxy.timeouts.response_head;
-    match while_moving(limit, || exchange.bytes_up(), sender.send(request)).await {
-        Some(Ok(response)) => Ok((response, Lease::of(sender, origin))),
-        Some(Err(mut failure)) => {
-            let unsent = failure.take_message();
-            Err(Failure { error: failed(&exchange.context, failure.into_error()), unsent })
-        }
-        None => Err(Failure { error: ProxyError::ResponseTimeout, unsent: None }),
-    }
-}
-
-/// An HTTP/1.1 connection in use; given back once its response has been read.
-pub(crate) struct Lease {
-    sender: http1::SendRequest<RequestBody>,
-    origin: Arc<Origin>,
-}
-
-impl Lease {
-    fn of(sender: Sender, origin: &Arc<Origin>) -> Option<Self> {
-        match sender {
-            Sender::Http1(sender) => Some(Self { sender, origin: Arc::clone(origin) }),
-            Sender::Http2(_) => None,
-        }
-    }
-
-    /// Keeps the connection for the next request, as soon as it can take one.
-    pub(crate) fn give_back(mut self) {
-        if self.sender.is_ready() {
-            self.origin.keep(self.sender);
-        } else if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move {
-                if self.sender.ready().await.is_ok() {
-                    self.origin.keep(self.sender);
-                }
-            });
-        }
-    }
+    connection.send(head, client, limit, |bytes| exchange.moved_up(bytes)).await
 }

@@ -207,7 +207,7 @@ async fn a_connect_with_a_body_is_400() {
 async fn a_method_after_an_empty_line_or_in_lower_case_is_a_request_too() {
     let (proxy, origin) = (Proxy::start(), Origin::start().await);
     let context = proxy.routed(origin.url());
-    for prelude in ["\r\n", "\n\r\n", ""] {
+    for prelude in ["\r\n", "\r\n\r\n", ""] {
         let mut client = proxy.tunnel(&context, "localhost:3000").await;
         let request = format!("get /x HTTP/1.1\r\nHost: localhost:3000\r\n{}", context.field());
         client.send(format!("{prelude}{request}X-Cmux-Port-Internal: 1\r\n\r\n")).await;

@@ -17,8 +17,8 @@ async fn a_request_reaches_the_route_byte_for_byte() {
     let mut upstream = origin.accept().await;
     upstream
         .expect(format!(
-            "POST /a/../%2e//b%2Fc?q=%7B&x HTTP/1.1\r\nhost: {}\r\ncontent-length: 5\r\n\
-             x-one: 1\r\n\r\nhello",
+            "POST /a/../%2e//b%2Fc?q=%7B&x HTTP/1.1\r\nHost: {}\r\nX-One: 1\r\n\
+             Content-Length: 5\r\n\r\nhello",
             origin.address()
         ))
         .await;
@@ -29,7 +29,7 @@ async fn a_request_reaches_the_route_byte_for_byte() {
         .await;
     client
         .expect(
-            "HTTP/1.1 201 Created\r\nset-cookie: a=1\r\nset-cookie: b=2\r\ncontent-length: 3\r\n\r\nyes",
+            "HTTP/1.1 201 Created\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Length: 3\r\n\r\nyes",
         )
         .await;
 }
@@ -72,7 +72,7 @@ async fn fields_of_this_hop_end_here_both_ways() {
     client.send(context.ask(&format!("GET {}/", origin.url()), fields)).await;
     let mut upstream = origin.accept().await;
     upstream
-        .expect(format!("GET / HTTP/1.1\r\nhost: {}\r\nx-kept: 1\r\n\r\n", origin.address()))
+        .expect(format!("GET / HTTP/1.1\r\nHost: {}\r\nX-Kept: 1\r\n\r\n", origin.address()))
         .await;
     upstream
         .send(
@@ -81,7 +81,7 @@ async fn fields_of_this_hop_end_here_both_ways() {
              Content-Length: 2\r\nX-Kept: 1\r\n\r\nok",
         )
         .await;
-    client.expect("HTTP/1.1 200 OK\r\nx-kept: 1\r\ncontent-length: 2\r\n\r\nok").await;
+    client.expect("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Kept: 1\r\n\r\nok").await;
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn duplicate_fields_keep_their_number_and_order() {
         .await;
     let mut upstream = origin.accept().await;
     let head = upstream.head().await;
-    assert!(head.contains("x-a: 1\r\nx-a: 2, 3\r\nx-a: \r\n"), "{head}");
+    assert!(head.contains("x-a: 1\r\naccept: b\r\nx-a: 2, 3\r\nx-a: \r\n"), "{head}");
     upstream
         .send(
             "HTTP/1.1 200 Fine By Me\r\nset-cookie: a=1; Path=/\r\nx: y\r\nset-cookie: b=2\r\n\
@@ -108,7 +108,10 @@ async fn duplicate_fields_keep_their_number_and_order() {
         .await;
     let head = client.head().await;
     assert!(
-        head.contains("set-cookie: a=1; Path=/\r\nset-cookie: b=2\r\nset-cookie: a=3\r\n"),
+        head.starts_with(
+            "HTTP/1.1 200 Fine By Me\r\nset-cookie: a=1; Path=/\r\nx: y\r\nset-cookie: b=2\r\n\
+             set-cookie: a=3\r\n"
+        ),
         "{head}"
     );
 }

@@ -217,7 +217,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
                 end => panic!("{end:?} after {:?}", String::from_utf8_lossy(&head)),
             }
         }
-        String::from_utf8(head).unwrap()
+        let head = String::from_utf8(head).unwrap();
+        let (first, fields) = head.split_once("\r\n").unwrap();
+        let fields = fields.split_inclusive("\r\n").map(|line| match line.split_once(':') {
+            Some((name, value)) => format!("{}:{value}", name.to_ascii_lowercase()),
+            None => line.to_owned(),
+        });
+        format!("{first}\r\n{}", fields.collect::<String>())
     }
 
     /// Reads a response's head and its `Content-Length` bytes of body.

@@ -26,6 +26,7 @@ mod release;
 mod route;
 mod secrets;
 mod secure;
+mod security;
 mod stop;
 mod stream;
 mod target;

@@ -13,7 +13,7 @@ async fn an_upstream_connection_is_reused() {
     for number in 1..50 {
         let body = "x".repeat(number);
         let chunked = format!(
-            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{number:X}\r\n{body}\r\n0\r\n\r\n"
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{number:x}\r\n{body}\r\n0\r\n\r\n"
         );
         client.send(context.get(&origin.url())).await;
         upstream.head().await;

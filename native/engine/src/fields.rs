@@ -1,0 +1,192 @@
+//! The field lines of a message: in order, in the case they were sent in, duplicates and all.
+//!
+//! A proxy mostly passes fields on, so they are kept as the bytes they came in and looked up by scanning: a
+//! head has few lines. The type is not `Debug`, for fields hold credentials and cookies.
+
+use hyper::HeaderMap;
+use hyper::header::{HeaderName, HeaderValue};
+
+/// Field lines in order.
+#[derive(Clone, Default)]
+pub struct Fields {
+    /// Names and values, one after the other. Bytes of lines that were removed stay until the end.
+    bytes: Vec<u8>,
+    lines: Vec<Line>,
+}
+
+#[derive(Clone, Copy)]
+struct Line {
+    name: Span,
+    value: Span,
+}
+
+#[derive(Clone, Copy)]
+struct Span {
+    start: usize,
+    end: usize,
+}
+
+impl Fields {
+    /// No lines yet, and room for some.
+    #[must_use]
+    pub fn with_capacity(lines: usize, bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), lines: Vec::with_capacity(lines) }
+    }
+
+    /// Adds a line at the end. Name and value must be valid already (RFC 9110, section 5).
+    pub fn push(&mut self, name: &str, value: &[u8]) {
+        let line = Line { name: self.keep(name.as_bytes()), value: self.keep(value) };
+        self.lines.push(line);
+    }
+
+    /// Gives a field one value: where its first line stands, or at the end.
+    pub fn set(&mut self, name: &str, value: &[u8]) {
+        let Some(first) = self.lines.iter().position(|line| self.is(line, name)) else {
+            return self.push(name, value);
+        };
+        let value = self.keep(value);
+        if let Some(line) = self.lines.get_mut(first) {
+            line.value = value;
+        }
+        let mut seen = false;
+        self.retain(|other, _| {
+            !other.eq_ignore_ascii_case(name) || !std::mem::replace(&mut seen, true)
+        });
+    }
+
+    /// Removes every line of a field.
+    pub fn remove(&mut self, name: &str) {
+        self.retain(|other, _| !other.eq_ignore_ascii_case(name));
+    }
+
+    /// Keeps the lines whose name and value are to be kept.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str, &[u8]) -> bool) {
+        let bytes = &self.bytes;
+        self.lines.retain(|line| keep(text(bytes, line.name), slice(bytes, line.value)));
+    }
+
+    /// The value of a field's first line.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.get_all(name).next()
+    }
+
+    /// The values of all lines of a field, in order.
+    pub fn get_all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        let lines = self.lines.iter().filter(move |line| self.is(line, name));
+        lines.map(|line| slice(&self.bytes, line.value))
+    }
+
+    /// The value of a field that has exactly one line.
+    #[must_use]
+    pub fn only(&self, name: &str) -> Option<&[u8]> {
+        let mut values = self.get_all(name);
+        values.next().filter(|_| values.next().is_none())
+    }
+
+    /// Whether there is such a field.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.lines.iter().any(|line| self.is(line, name))
+    }
+
+    /// Names and values in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let bytes = &self.bytes;
+        self.lines.iter().map(|line| (text(bytes, line.name), slice(bytes, line.value)))
+    }
+
+    /// Whether there is no line.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// The members of a field that is a list (RFC 9110, section 5.6.1).
+    pub fn members<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        let members = self.get_all(name).flat_map(|value| value.split(|byte| *byte == b','));
+        let members = members.filter_map(|member| std::str::from_utf8(member).ok());
+        members.map(str::trim).filter(|member| !member.is_empty())
+    }
+
+    /// About how many bytes the lines take on the wire.
+    pub(crate) fn size(&self) -> usize {
+        self.bytes.len() + 4 * self.lines.len()
+    }
+
+    fn is(&self, line: &Line, name: &str) -> bool {
+        slice(&self.bytes, line.name).eq_ignore_ascii_case(name.as_bytes())
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Span {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        Span { start, end: self.bytes.len() }
+    }
+}
+
+fn slice(bytes: &[u8], span: Span) -> &[u8] {
+    bytes.get(span.start..span.end).unwrap_or_default()
+}
+
+fn text(bytes: &[u8], span: Span) -> &str {
+    std::str::from_utf8(slice(bytes, span)).unwrap_or_default()
+}
+
+impl From<&HeaderMap> for Fields {
+    fn from(map: &HeaderMap) -> Self {
+        let bytes = map.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        let mut fields = Self::with_capacity(map.len(), bytes);
+        for (name, value) in map {
+            fields.push(name.as_str(), value.as_bytes());
+        }
+        fields
+    }
+}
+
+impl From<&Fields> for HeaderMap {
+    fn from(fields: &Fields) -> Self {
+        let mut map = Self::with_capacity(fields.lines.len());
+        for (name, value) in fields.iter() {
+            let name = HeaderName::from_bytes(name.as_bytes());
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
+                map.append(name, value);
+            }
+        }
+        map
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(fields: &Fields) -> Vec<String> {
+        let line =
+            |(name, value): (&str, &[u8])| format!("{name}={}", String::from_utf8_lossy(value));
+        fields.iter().map(line).collect()
+    }
+
+    #[test]
+    fn order_case_and_duplicates_stay() {
+        let mut fields = Fields::default();
+        for (name, value) in [("B", "1"), ("a", "2"), ("b", "3"), ("C", "4")] {
+            fields.push(name, value.as_bytes());
+        }
+        assert_eq!(fields.get_all("b").collect::<Vec<_>>(), [b"1", b"3"]);
+        assert_eq!((fields.only("b"), fields.only("A")), (None, Some(&b"2"[..])));
+        fields.set("b", b"5");
+        assert_eq!(lines(&fields), ["B=5", "a=2", "C=4"]);
+        fields.set("D", b"6");
+        fields.remove("A");
+        assert_eq!(lines(&fields), ["B=5", "C=4", "D=6"]);
+    }
+
+    #[test]
+    fn members_of_all_lines_are_one_list() {
+        let mut fields = Fields::default();
+        fields.push("connection", b"a, ,b");
+        fields.push("Connection", b"c");
+        assert_eq!(fields.members("Connection").collect::<Vec<_>>(), ["a", "b", "c"]);
+    }
+}

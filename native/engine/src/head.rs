@@ -1,0 +1,88 @@
+//! The heads of messages, whichever version of HTTP they came in.
+
+use std::borrow::Cow;
+
+use hyper::{Method, StatusCode, Uri, Version, http};
+
+use crate::fields::Fields;
+
+/// A request without its body. It is not `Debug`: its fields hold credentials and cookies.
+pub struct RequestHead {
+    /// The method.
+    pub method: Method,
+    /// The request target: byte for byte as sent; of an HTTP/2 request, its absolute-form or authority-form.
+    pub target: Vec<u8>,
+    /// The version it was sent in.
+    pub version: Version,
+    /// Its field lines.
+    pub fields: Fields,
+}
+
+impl RequestHead {
+    /// The head of an HTTP/2 request (RFC 9113, section 8.3.1).
+    pub(crate) fn of_http2(parts: &http::request::Parts) -> Self {
+        let target = match (parts.uri.authority(), &parts.method) {
+            (Some(authority), &Method::CONNECT) => authority.as_str().to_owned(),
+            _ => parts.uri.to_string(),
+        };
+        Self {
+            method: parts.method.clone(),
+            target: target.into_bytes(),
+            version: Version::HTTP_2,
+            fields: Fields::from(&parts.headers),
+        }
+    }
+
+    /// What an origin server is asked for (RFC 9112, section 3.2): byte for byte what was sent, but for a
+    /// path that was left out.
+    pub(crate) fn origin_form(&self) -> Cow<'_, [u8]> {
+        match path_and_query(&self.target) {
+            _ if self.method == Method::CONNECT => Cow::Borrowed(&self.target),
+            b"" if self.method == Method::OPTIONS => Cow::Borrowed(b"*"),
+            b"" => Cow::Borrowed(b"/"),
+            query if query.starts_with(b"?") => Cow::Owned([b"/", query].concat()),
+            path => Cow::Borrowed(path),
+        }
+    }
+
+    /// The path of the target, without its query.
+    pub(crate) fn path(&self) -> Cow<'_, str> {
+        let path = path_and_query(&self.target).split(|byte| *byte == b'?').next();
+        String::from_utf8_lossy(path.unwrap_or_default())
+    }
+}
+
+/// The target less scheme and authority; empty where it has no path.
+fn path_and_query(target: &[u8]) -> &[u8] {
+    if matches!(target.first(), Some(b'/' | b'*')) {
+        return target;
+    }
+    let scheme = target.windows(3).position(|bytes| bytes == b"://").unwrap_or(target.len());
+    let rest = target.get(scheme + 3..).unwrap_or_default();
+    let path = rest.iter().position(|byte| matches!(byte, b'/' | b'?'));
+    path.and_then(|path| rest.get(path..)).unwrap_or_default()
+}
+
+/// A response without its body.
+pub(crate) struct ResponseHead {
+    pub(crate) status: StatusCode,
+    /// The reason phrase as sent; `None` stands for the usual one.
+    pub(crate) reason: Option<Box<[u8]>>,
+    pub(crate) version: Version,
+    pub(crate) fields: Fields,
+}
+
+impl ResponseHead {
+    pub(crate) fn new(status: StatusCode) -> Self {
+        Self { status, reason: None, version: Version::HTTP_11, fields: Fields::default() }
+    }
+
+    pub(crate) fn of_http2(parts: &http::response::Parts) -> Self {
+        Self { fields: Fields::from(&parts.headers), ..Self::new(parts.status) }
+    }
+}
+
+/// The URI of a request to an HTTP/2 upstream, which is made of pseudo-fields (RFC 9113, section 8.3.1).
+pub(crate) fn http2_uri(scheme: &str, authority: &str, path: &[u8]) -> Option<Uri> {
+    Uri::builder().scheme(scheme).authority(authority).path_and_query(path).build().ok()
+}

@@ -1,0 +1,178 @@
+//! A response on its way to an HTTP/1.1 client, and what becomes of the connection after it.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::{Method, Version};
+use tokio::io::AsyncWrite as _;
+
+use super::downstream::Downstream;
+use super::framing::{self, Framing};
+use super::pump::{PumpError, pump_frames};
+use super::serialize::{connection_option, write_response};
+use super::wire::Frame;
+use crate::exchange::Exchange;
+use crate::head::ResponseHead;
+use crate::response::{Body, Response, Switch};
+
+/// How much of a request's body is read for the sake of the next request, when nobody wants it.
+const WORTH_DRAINING: u64 = 64 * 1024;
+/// How long a client may take to notice that its connection ends, before it is reset.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// What becomes of the connection after a response.
+pub(super) enum After {
+    Keep,
+    Close,
+    Switch(Switch),
+}
+
+impl Downstream {
+    /// Sends a response to its end.
+    pub(super) async fn answer(
+        &mut self,
+        response: Response,
+        idle: Option<Duration>,
+    ) -> io::Result<After> {
+        let Response { head, mut body, switch, exchange } = response;
+        let framing = self.begin_answer(&head, &body, switch.is_some());
+        let sent = self.send_body(&mut body, exchange.as_deref(), idle).await;
+        if sent.is_err() && framing == Framing::UntilClose {
+            // An orderly end would be taken for the body's.
+            self.wire.stream().reset_on_drop();
+        }
+        sent?;
+        if let Some(exchange) = exchange {
+            exchange.completed();
+        }
+        if let Body::Http1(relay) = body {
+            relay.finish();
+        }
+        match switch {
+            Some(switch) => Ok(After::Switch(switch)),
+            None if self.keep_alive && self.drain().await? => Ok(After::Keep),
+            None => Ok(After::Close),
+        }
+    }
+
+    /// Writes the head, and settles how the body ends and whether the connection goes on.
+    fn begin_answer(&mut self, head: &ResponseHead, body: &Body, switches: bool) -> Framing {
+        let framing = match body {
+            Body::Own(_) if switches => Framing::None,
+            Body::Own(text) => Framing::Length(text.len() as u64),
+            Body::Http1(relay) => relay.framing(),
+            Body::Http2(body, _) => http2_framing(head, &self.method, body.as_ref()),
+        };
+        let framing = match (framing, self.version) {
+            (Framing::Chunked | Framing::UntilClose, Version::HTTP_10) => Framing::UntilClose,
+            (Framing::UntilClose, _) => Framing::Chunked,
+            (framing, _) => framing,
+        };
+        // An answer of our own may come while the client is still sending what nobody will read.
+        let unwanted = matches!(body, Body::Own(_)) && !self.wire.is_worth_draining(WORTH_DRAINING);
+        let told = head.fields.members("connection").any(|it| it.eq_ignore_ascii_case("close"));
+        self.keep_alive &= !unwanted && !told && framing != Framing::UntilClose;
+        let option = connection_option(self.version, self.keep_alive);
+        let option = option.filter(|_| !switches && !head.fields.contains("connection"));
+        write_response(&mut self.wire.unsent, head, framing, option);
+        self.wire.sending = framing;
+        framing
+    }
+
+    async fn send_body(
+        &mut self,
+        body: &mut Body,
+        exchange: Option<&Exchange>,
+        idle: Option<Duration>,
+    ) -> io::Result<()> {
+        if let Body::Own(text) = body
+            && self.method != Method::HEAD
+        {
+            self.wire.unsent.extend_from_slice(text);
+        }
+        let mut seen = None;
+        poll_fn(|cx| {
+            let sent = self.poll_body(cx, body, exchange);
+            if sent.is_ready() {
+                return sent;
+            }
+            let moved = exchange.map(Exchange::moved);
+            if moved != seen {
+                seen = moved;
+                self.deadline.restart(idle);
+            }
+            if self.wire.has_received() && self.poll_gone(cx).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+            }
+            self.deadline.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+        })
+        .await
+    }
+
+    fn poll_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        body: &mut Body,
+        exchange: Option<&Exchange>,
+    ) -> Poll<io::Result<()>> {
+        let count = |bytes| exchange.into_iter().for_each(|exchange| exchange.moved_down(bytes));
+        let sent = match body {
+            Body::Own(text) => {
+                count(std::mem::take(text).len());
+                return self.wire.poll_send(cx);
+            }
+            Body::Http1(relay) => return relay.poll(cx, &mut self.wire),
+            Body::Http2(body, upload) => {
+                if let Some(queue) = upload
+                    && queue.poll(cx, &mut self.wire)?.is_ready()
+                {
+                    *upload = None;
+                }
+                pump_frames(cx, body, &mut self.wire, count)
+            }
+        };
+        sent.map_err(PumpError::into_inner)
+    }
+
+    /// Reads what is left of a request that has been answered; whether the next one can follow.
+    async fn drain(&mut self) -> io::Result<bool> {
+        self.deadline.restart(Some(LINGER));
+        let mut left = WORTH_DRAINING;
+        while !self.wire.has_received() {
+            let frame = poll_fn(|cx| match self.wire.poll_frame(cx) {
+                Poll::Pending => self.deadline.poll(cx).map(|()| Ok(None)),
+                frame @ Poll::Ready(_) => frame,
+            });
+            left = match frame.await? {
+                Some(Frame::Data(data)) if data.len() as u64 <= left => left - data.len() as u64,
+                Some(Frame::Trailers(_)) => left,
+                Some(Frame::Data(_)) | None => break,
+            };
+        }
+        Ok(self.wire.has_received())
+    }
+
+    /// Ends the connection so that the response arrives: with bytes unread, closing would reset it.
+    pub(super) async fn linger(mut self) -> io::Result<()> {
+        self.deadline.restart(Some(LINGER));
+        let mut stream = self.wire.into_stream();
+        poll_fn(|cx| Pin::new(&mut stream).poll_shutdown(cx)).await?;
+        poll_fn(|cx| match stream.poll_discard(cx) {
+            Poll::Pending => self.deadline.poll(cx).map(Ok),
+            ended @ Poll::Ready(_) => ended,
+        })
+        .await
+    }
+}
+
+fn http2_framing(head: &ResponseHead, method: &Method, body: Option<&Incoming>) -> Framing {
+    match framing::of_response(head, method) {
+        Ok(Framing::None) | Err(_) => Framing::None,
+        Ok(_) if body.is_none() => Framing::Length(0),
+        Ok(framing) => framing,
+    }
+}

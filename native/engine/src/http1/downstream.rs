@@ -1,0 +1,177 @@
+//! An HTTP/1.1 client's connection: one request after the other, each answered before the next is read.
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use hyper::{Method, Version};
+
+use super::answer::After;
+use super::deadline::Deadline;
+use super::framing::{self, Framing};
+use super::parse::{self, HeadError, HeadLimits};
+use super::pump::{PumpError, pump};
+use super::serialize::write_response;
+use super::wire::Wire;
+use crate::authenticate::Memory;
+use crate::client::Client;
+use crate::connection::Connection;
+use crate::error::ProxyError;
+use crate::head::{RequestHead, ResponseHead};
+use crate::request;
+use crate::stream::Stream;
+
+/// How much of a request may be read before it is asked for, to learn whether the client is still there.
+const READ_AHEAD: usize = 64 * 1024;
+
+/// A client's connection, and what is known of its current request.
+pub(crate) struct Downstream {
+    pub(super) wire: Wire,
+    pub(super) deadline: Deadline,
+    pub(super) version: Version,
+    pub(super) method: Method,
+    framing: Framing,
+    pub(super) keep_alive: bool,
+}
+
+/// Serves a connection until either side ends it, or it changes hands.
+pub(crate) async fn serve(stream: Stream, connection: Arc<Connection>) -> io::Result<()> {
+    let (mut client, mut memory) = (Downstream::new(stream), Memory::default());
+    loop {
+        let response = match client.next_head(&connection).await? {
+            Some(Ok(head)) => {
+                let client = Client::Http1(&mut client);
+                request::serve(&connection, head, &mut memory, client).await
+            }
+            Some(Err(error)) => Some(request::refuse(&connection, &error)),
+            None => None,
+        };
+        let Some(response) = response else { return Ok(()) };
+        match client.answer(response, connection.proxy.timeouts.idle).await? {
+            After::Keep => {}
+            After::Close => return client.linger().await,
+            After::Switch(switch) => {
+                let stream = client.wire.into_stream();
+                switch.spawn(async { Some(stream) });
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Downstream {
+    fn new(stream: Stream) -> Self {
+        Self {
+            wire: Wire::new(stream),
+            deadline: Deadline::default(),
+            version: Version::HTTP_11,
+            method: Method::GET,
+            framing: Framing::None,
+            keep_alive: true,
+        }
+    }
+
+    pub(crate) fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    pub(crate) fn wire(&mut self) -> &mut Wire {
+        &mut self.wire
+    }
+
+    pub(crate) fn poll_upload(
+        &mut self,
+        cx: &mut Context<'_>,
+        upstream: &mut Wire,
+        count: impl FnMut(usize),
+    ) -> Poll<Result<(), PumpError>> {
+        pump(cx, &mut self.wire, upstream, count)
+    }
+
+    pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.wire.unread().len() < READ_AHEAD {
+            match ready!(self.wire.poll_read(cx, READ_AHEAD)) {
+                Ok(1..) => {}
+                Ok(0) | Err(_) => return Poll::Ready(()),
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Passes on an interim response; HTTP/1.0 knows none.
+    pub(crate) async fn inform(&mut self, head: &ResponseHead) -> io::Result<()> {
+        if self.version == Version::HTTP_10 {
+            return Ok(());
+        }
+        write_response(&mut self.wire.unsent, head, Framing::None, None);
+        poll_fn(|cx| self.wire.poll_send(cx)).await
+    }
+
+    /// Reads the next request's head. `None` when the client has ended, or takes too long.
+    async fn next_head(
+        &mut self,
+        connection: &Connection,
+    ) -> io::Result<Option<Result<RequestHead, ProxyError>>> {
+        let limits = connection.proxy.head_limits;
+        self.deadline.restart(Some(connection.proxy.timeouts.request_head));
+        let mut parsed = 0;
+        poll_fn(|cx| {
+            loop {
+                if let Some(head) = self.parse_head(&mut parsed, limits) {
+                    return Poll::Ready(Ok(Some(head)));
+                }
+                match self.wire.poll_read(cx, limits.bytes) {
+                    Poll::Ready(Ok(0)) => return Poll::Ready(Ok(None)),
+                    Poll::Ready(Ok(_)) => {}
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => return self.deadline.poll(cx).map(|()| Ok(None)),
+                }
+            }
+        })
+        .await
+    }
+
+    /// The head, once it is complete, or why it is refused. A long one is only read again when there is
+    /// another line: a client that sends it byte by byte must not cost more than it does itself.
+    fn parse_head(
+        &mut self,
+        parsed: &mut usize,
+        limits: HeadLimits,
+    ) -> Option<Result<RequestHead, ProxyError>> {
+        const SHORT: usize = 4096;
+        let unread = self.wire.unread();
+        let new = unread.get(*parsed..).filter(|new| !new.is_empty())?;
+        let worth_it = unread.len() < SHORT
+            || unread.len() >= limits.bytes
+            || memchr::memchr(b'\n', new).is_some();
+        *parsed = unread.len();
+        if !worth_it {
+            return None;
+        }
+        match parse::request(unread, limits) {
+            Ok(None) => None,
+            Ok(Some((head, length))) => {
+                self.wire.use_up(length);
+                Some(self.begin(&head).map(|()| head).map_err(ProxyError::BadRequest))
+            }
+            Err(HeadError::Malformed(reason)) => Some(Err(ProxyError::BadRequest(reason))),
+            Err(HeadError::TooLarge) => Some(Err(ProxyError::HeadTooLarge)),
+        }
+    }
+
+    fn begin(&mut self, head: &RequestHead) -> Result<(), framing::Ambiguous> {
+        let option = |name: &str| {
+            head.fields.members("connection").any(|option| option.eq_ignore_ascii_case(name))
+        };
+        self.version = head.version;
+        self.method = head.method.clone();
+        self.keep_alive = match head.version {
+            Version::HTTP_10 => option("keep-alive"),
+            _ => !option("close"),
+        };
+        self.framing = framing::of_request(head)?;
+        self.wire.receive(self.framing);
+        Ok(())
+    }
+}

@@ -1,0 +1,148 @@
+//! A body moved from one wire to another: decoded, framed anew, never queued.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use hyper::body::{Body as _, Frame, Incoming};
+use tokio::io::{AsyncRead as _, ReadBuf};
+
+use super::framing::Piece;
+use super::wire::{Wire, malformed};
+use crate::fields::Fields;
+use crate::headers;
+use crate::stream;
+
+/// Which side failed.
+#[derive(Debug)]
+pub(crate) enum PumpError {
+    /// The side the body comes from: gone, or its framing is broken.
+    From(io::Error),
+    /// The side it goes to.
+    To(io::Error),
+}
+
+impl PumpError {
+    pub(crate) fn into_inner(self) -> io::Error {
+        let (Self::From(error) | Self::To(error)) = self;
+        error
+    }
+}
+
+/// Moves what can be moved now; ready when the body has been sent to its end. Content is counted as it goes.
+pub(crate) fn pump(
+    cx: &mut Context<'_>,
+    from: &mut Wire,
+    to: &mut Wire,
+    mut count: impl FnMut(usize),
+) -> Poll<Result<(), PumpError>> {
+    loop {
+        use_unread(cx, from, to, &mut count)?;
+        ready!(to.poll_send(cx)).map_err(PumpError::To)?;
+        if from.has_received() {
+            return Poll::Ready(Ok(()));
+        }
+        let read = ready!(read_and_send(cx, from, to, &mut count))?;
+        if read == 0 {
+            from.at_end().map_err(PumpError::From)?;
+            to.send_end(&Fields::default());
+        }
+    }
+}
+
+/// The same for a body that comes in frames, from an HTTP/2 stream; it is let go of at its end.
+pub(crate) fn pump_frames(
+    cx: &mut Context<'_>,
+    from: &mut Option<Incoming>,
+    to: &mut Wire,
+    mut count: impl FnMut(usize),
+) -> Poll<Result<(), PumpError>> {
+    loop {
+        ready!(to.poll_send(cx)).map_err(PumpError::To)?;
+        let Some(body) = from else { return Poll::Ready(Ok(())) };
+        let frame = ready!(Pin::new(body).poll_frame(cx)).transpose();
+        let frame = frame.map_err(|error| PumpError::From(io::Error::other(error)))?;
+        let end = match frame.map(Frame::into_data) {
+            Some(Ok(data)) => {
+                count(data.len());
+                to.send_data(cx, &data).map_err(PumpError::To)?;
+                continue;
+            }
+            Some(Err(frame)) => frame.into_trailers().ok(),
+            None => None,
+        };
+        let mut trailers = end.as_ref().map(Fields::from).unwrap_or_default();
+        headers::strip_trailers(&mut trailers);
+        to.send_end(&trailers);
+        *from = None;
+    }
+}
+
+/// Uses what has been read already.
+fn use_unread(
+    cx: &mut Context<'_>,
+    from: &mut Wire,
+    to: &mut Wire,
+    count: &mut impl FnMut(usize),
+) -> Result<(), PumpError> {
+    if from.unread.is_empty() || from.has_received() {
+        return Ok(());
+    }
+    let unread = std::mem::take(&mut from.unread);
+    let used = relay(cx, from, to, &unread, count)?;
+    from.unread = unread;
+    from.use_up(used);
+    Ok(())
+}
+
+/// Reads into the thread's buffer, and sends from it; the number of bytes read.
+fn read_and_send(
+    cx: &mut Context<'_>,
+    from: &mut Wire,
+    to: &mut Wire,
+    count: &mut impl FnMut(usize),
+) -> Poll<Result<usize, PumpError>> {
+    if !from.unread.is_empty() {
+        return from.poll_read(cx, stream::SCRATCH).map_err(PumpError::From);
+    }
+    stream::with_scratch(|scratch| {
+        let mut buffer = ReadBuf::new(scratch);
+        let read = Pin::new(&mut from.stream).poll_read(cx, &mut buffer);
+        ready!(read).map_err(PumpError::From)?;
+        let used = relay(cx, from, to, buffer.filled(), count)?;
+        from.unread.extend_from_slice(buffer.filled().get(used..).unwrap_or_default());
+        Poll::Ready(Ok(buffer.filled().len()))
+    })
+}
+
+/// Passes on what the input holds of the body; how much of it was used.
+fn relay(
+    cx: &mut Context<'_>,
+    from: &mut Wire,
+    to: &mut Wire,
+    mut input: &[u8],
+    count: &mut impl FnMut(usize),
+) -> Result<usize, PumpError> {
+    let length = input.len();
+    while !from.has_received() {
+        let piece =
+            from.receiving.next(input).map_err(|reason| PumpError::From(malformed(reason)))?;
+        let used = match piece {
+            Piece::Data(data) => {
+                to.send_data(cx, input.get(..data).unwrap_or_default()).map_err(PumpError::To)?;
+                count(data);
+                data
+            }
+            Piece::Framing(framing) => framing,
+            Piece::Trailers(mut fields, used) => {
+                headers::strip_trailers(&mut fields);
+                to.send_end(&fields);
+                return Ok(length - input.len() + used);
+            }
+            Piece::Incomplete | Piece::End => return Ok(length - input.len()),
+        };
+        input = input.get(used..).unwrap_or_default();
+    }
+    to.send_end(&Fields::default());
+    Ok(length - input.len())
+}

@@ -1,0 +1,70 @@
+//! What a request is answered with, whichever version of HTTP the client and the upstream speak.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+
+use crate::exchange::Exchange;
+use crate::head::ResponseHead;
+use crate::intercept::Interception;
+use crate::stream::Stream;
+use crate::tunnel::Tunnel;
+use crate::upstream::{Queue, Relay};
+
+/// A response on its way to the client.
+pub(crate) struct Response {
+    pub(crate) head: ResponseHead,
+    pub(crate) body: Body,
+    /// What becomes of the connection, or the HTTP/2 stream, once the head has been sent.
+    pub(crate) switch: Option<Switch>,
+    /// Ends with the response; an answer to who-knows-whom has none.
+    pub(crate) exchange: Option<Arc<Exchange>>,
+}
+
+/// Where a response's body comes from.
+pub(crate) enum Body {
+    /// The proxy's own text.
+    Own(Bytes),
+    /// An HTTP/1.1 upstream, which may still be taking the request's body.
+    Http1(Box<Relay>),
+    /// An HTTP/2 upstream, until its end, and what is left of an HTTP/1.1 client's upload.
+    Http2(Option<Incoming>, Option<Queue>),
+}
+
+/// A connection that no longer carries HTTP, or not ours to know.
+pub(crate) enum Switch {
+    /// Bytes to and from a peer.
+    Tunnel(Tunnel, Stream),
+    /// Bytes to be looked at first.
+    Intercept(Interception),
+}
+
+impl Response {
+    pub(crate) fn new(head: ResponseHead, body: Body) -> Self {
+        Self { head, body, switch: None, exchange: None }
+    }
+
+    /// A head alone.
+    pub(crate) fn empty(head: ResponseHead) -> Self {
+        Self::new(head, Body::Own(Bytes::new()))
+    }
+}
+
+impl Switch {
+    /// Goes on with the client's stream in a task of its own, until the context is released.
+    pub(crate) fn spawn(self, downstream: impl Future<Output = Option<Stream>> + Send + 'static) {
+        let (proxy, context) = match &self {
+            Self::Tunnel(tunnel, _) => (&tunnel.proxy, &tunnel.context),
+            Self::Intercept(interception) => (&interception.proxy, &interception.context),
+        };
+        let (tasks, released) = (proxy.tasks.clone(), context.released.clone());
+        tasks.spawn(released.run_until_cancelled_owned(async move {
+            let Some(downstream) = downstream.await else { return };
+            match self {
+                Self::Tunnel(tunnel, upstream) => tunnel.run(downstream, upstream).await,
+                Self::Intercept(interception) => interception.run(downstream).await,
+            }
+        }));
+    }
+}

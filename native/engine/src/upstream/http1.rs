@@ -1,0 +1,276 @@
+//! An HTTP/1.1 connection to an upstream, and one exchange over it.
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::{Method, StatusCode, Version};
+
+use super::origin::Origin;
+use crate::client::Client;
+use crate::counters::Counted;
+use crate::error::ProxyError;
+use crate::exchange::Exchange;
+use crate::head::{RequestHead, ResponseHead};
+use crate::headers;
+use crate::http1::{
+    Deadline, Frame, Framing, HeadError, PumpError, Wire, of_response, parse_response, pump,
+    pump_frames, write_request,
+};
+use crate::response::{Body, Response};
+use crate::server::Proxy;
+use crate::stream::Stream;
+
+/// A connection to an upstream; it counts as one until it is dropped.
+pub(crate) struct Http1 {
+    wire: Wire,
+    deadline: Deadline,
+    /// Whether the request is still being sent; it may be while the response already comes.
+    uploading: bool,
+    /// Whether the upstream did not take all of the request.
+    refused: bool,
+    _counted: Counted,
+}
+
+/// Why there is no response.
+pub(super) struct Failure {
+    pub(super) error: ProxyError,
+    /// Whether the connection was closed before the upstream said anything.
+    pub(super) unanswered: bool,
+}
+
+impl From<ProxyError> for Failure {
+    fn from(error: ProxyError) -> Self {
+        Self { error, unanswered: false }
+    }
+}
+
+impl Http1 {
+    pub(super) fn new(stream: Stream, proxy: &Proxy) -> Self {
+        Self {
+            wire: Wire::new(stream),
+            deadline: Deadline::default(),
+            uploading: false,
+            refused: false,
+            _counted: proxy.counters.upstream_connections.enter(),
+        }
+    }
+
+    /// The bytes that follow a change of protocol, or a CONNECT.
+    pub(super) fn into_stream(self) -> Stream {
+        self.wire.into_stream()
+    }
+
+    /// Whether it can take a request, as far as is known without asking the system.
+    pub(super) fn is_usable(&mut self) -> bool {
+        let cx = &mut Context::from_waker(Waker::noop());
+        self.wire.is_idle() && self.wire.poll_read(cx, 1).is_pending()
+    }
+
+    /// The same, but the system is asked.
+    pub(super) fn is_surely_usable(&self) -> bool {
+        !self.wire.stream().is_readable()
+    }
+
+    /// Sends a request, and waits for the response's head for as long as the request's body keeps moving and
+    /// `limit` after that. Interim responses are passed on.
+    pub(super) async fn send(
+        &mut self,
+        head: &RequestHead,
+        client: &mut Client<'_>,
+        limit: Duration,
+        mut count: impl FnMut(usize),
+    ) -> Result<ResponseHead, Failure> {
+        let framing = client.framing();
+        write_request(self.wire.unsent(), head, framing);
+        self.wire.send(framing);
+        self.uploading = true;
+        self.deadline.restart(Some(limit));
+        loop {
+            let mut head = poll_fn(|cx| self.poll_head(cx, client, limit, &mut count)).await?;
+            if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
+                return Ok(head);
+            }
+            headers::strip_hop_by_hop(&mut head.fields);
+            client.inform(&head).await.map_err(|_| ProxyError::ClientGone)?;
+        }
+    }
+
+    fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        client: &mut Client<'_>,
+        limit: Duration,
+        count: &mut impl FnMut(usize),
+    ) -> Poll<Result<ResponseHead, Failure>> {
+        let mut moved = false;
+        if self.uploading {
+            let upload = client.poll_upload(cx, &mut self.wire, |bytes| {
+                moved = true;
+                count(bytes);
+            });
+            self.uploaded(upload).map_err(|error| of_upload(&error))?;
+        }
+        if !self.uploading && client.poll_gone(cx).is_ready() {
+            return Poll::Ready(Err(ProxyError::ClientGone.into()));
+        }
+        if let Poll::Ready(head) = self.poll_read_head(cx) {
+            return Poll::Ready(head);
+        }
+        if moved {
+            self.deadline.restart(Some(limit));
+        }
+        self.deadline.poll(cx).map(|()| Err(ProxyError::ResponseTimeout.into()))
+    }
+
+    /// An upstream that does not want the rest of a request has perhaps answered it; a client that does not
+    /// send the rest ends the exchange.
+    fn uploaded(&mut self, upload: Poll<Result<(), PumpError>>) -> io::Result<()> {
+        match upload {
+            Poll::Pending => {}
+            Poll::Ready(Err(PumpError::From(error))) => return Err(error),
+            Poll::Ready(sent) => {
+                self.uploading = false;
+                self.refused = sent.is_err();
+            }
+        }
+        Ok(())
+    }
+
+    fn poll_read_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, Failure>> {
+        const PIECE: usize = 32 * 1024;
+        loop {
+            if !self.wire.unread().is_empty() {
+                match parse_response(self.wire.unread()) {
+                    Ok(None) => {}
+                    Ok(Some((head, length))) => {
+                        self.wire.use_up(length);
+                        return Poll::Ready(Ok(head));
+                    }
+                    Err(error) => return Poll::Ready(Err(broken(error).into())),
+                }
+            }
+            let unanswered = self.wire.unread().is_empty();
+            let closed = match ready!(self.wire.poll_read(cx, PIECE)) {
+                Ok(1..) => continue,
+                Ok(0) => io::ErrorKind::UnexpectedEof.into(),
+                Err(error) => error,
+            };
+            let error = ProxyError::UpstreamClosed(closed);
+            return Poll::Ready(Err(Failure { error, unanswered }));
+        }
+    }
+}
+
+fn of_upload(error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::InvalidData => {
+            ProxyError::BadRequest("the request's body is malformed or incomplete").into()
+        }
+        _ => ProxyError::ClientGone.into(),
+    }
+}
+
+fn broken(error: HeadError) -> ProxyError {
+    match error {
+        HeadError::Malformed(reason) => ProxyError::UpstreamProtocol(reason),
+        HeadError::TooLarge => ProxyError::UpstreamProtocol("its head is too large"),
+    }
+}
+
+/// A response on its way from an upstream, and the request's body as far as it is still on its way there.
+pub(crate) struct Relay {
+    connection: Http1,
+    framing: Framing,
+    /// Where the connection goes once it is free, if it may carry another request.
+    home: Option<Arc<Origin>>,
+    exchange: Arc<Exchange>,
+}
+
+impl Relay {
+    pub(super) fn new(
+        mut connection: Http1,
+        head: &ResponseHead,
+        method: &Method,
+        home: Option<&Arc<Origin>>,
+        exchange: &Arc<Exchange>,
+    ) -> Result<Self, ProxyError> {
+        let framing = of_response(head, method).map_err(ProxyError::UpstreamProtocol)?;
+        connection.wire.receive(framing);
+        let reusable = keeps_alive(head) && framing != Framing::UntilClose;
+        let home = home.filter(|_| reusable).cloned();
+        Ok(Self { connection, framing, home, exchange: Arc::clone(exchange) })
+    }
+
+    pub(crate) fn into_response(self, head: ResponseHead) -> Response {
+        Response::new(head, Body::Http1(Box::new(self)))
+    }
+
+    /// The bytes that follow a change of protocol.
+    pub(crate) fn into_stream(self) -> Stream {
+        self.connection.into_stream()
+    }
+
+    pub(crate) fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    /// Moves both bodies between an HTTP/1.1 client and the upstream; ready when the response has been sent.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, client: &mut Wire) -> Poll<io::Result<()>> {
+        let Self { connection, exchange, .. } = self;
+        if connection.uploading {
+            let count = |bytes| exchange.moved_up(bytes);
+            let upload = pump(cx, client, &mut connection.wire, count);
+            connection.uploaded(upload)?;
+        }
+        let count = |bytes| exchange.moved_down(bytes);
+        ready!(pump(cx, &mut connection.wire, client, count)).map_err(PumpError::into_inner)?;
+        exchange.completed();
+        // An upstream that has answered early may still want the rest.
+        if connection.uploading { Poll::Pending } else { Poll::Ready(Ok(())) }
+    }
+
+    /// The response's next frame for an HTTP/2 client, whose upload goes on meanwhile.
+    pub(crate) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+        upload: &mut Option<Incoming>,
+    ) -> Poll<io::Result<Option<Frame>>> {
+        let Self { connection, exchange, .. } = self;
+        if connection.uploading {
+            let count = |bytes| exchange.moved_up(bytes);
+            let upload = pump_frames(cx, upload, &mut connection.wire, count);
+            connection.uploaded(upload)?;
+        }
+        connection.wire.poll_frame(cx)
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        self.connection.wire.has_received()
+    }
+
+    /// The response has been read: the connection may carry the next request.
+    pub(crate) fn finish(self) {
+        if let Some(home) = self.home
+            && !self.connection.uploading
+            && !self.connection.refused
+            && self.connection.wire.is_idle()
+        {
+            home.keep(self.connection);
+        }
+    }
+}
+
+/// RFC 9112, section 9.3.
+fn keeps_alive(head: &ResponseHead) -> bool {
+    let option = |name: &str| {
+        head.fields.members("connection").any(|option| option.eq_ignore_ascii_case(name))
+    };
+    match head.version {
+        Version::HTTP_10 => option("keep-alive"),
+        _ => !option("close"),
+    }
+}

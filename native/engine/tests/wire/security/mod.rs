@@ -1,0 +1,25 @@
+//! The security table: every class of advisory that can concern a forward proxy, each test named after its row.
+//!
+//! A status alone never proves that nothing was smuggled: what counts is what a raw origin received, to the
+//! byte, and how often it was dialled.
+
+mod message;
+mod support;
+
+mod addressing;
+mod authentication;
+mod body_length;
+mod buffering;
+mod connect;
+mod credentials;
+mod early_answer;
+mod egress;
+mod fields;
+mod half_close;
+mod isolation;
+mod limits;
+mod responses;
+mod routes;
+mod slow;
+mod transfer_coding;
+mod upgrades;

@@ -1,0 +1,212 @@
+//! Row 26: clients that take their time. A limit ends each, and nobody else waits for them.
+
+use std::time::Duration;
+
+use tabport_engine::{ServerOptions, Timeouts};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::timeout;
+
+use super::support::{Face, LOCAL};
+use crate::harness::{DEADLINE, Origin, Peer, Proxy, status};
+
+const LIMIT: Duration = Duration::from_millis(400);
+/// Far below every limit, so that none which starts anew with each byte ever ends.
+const PACE: Duration = Duration::from_millis(20);
+
+fn impatient() -> Proxy {
+    let timeouts = Timeouts {
+        request_head: LIMIT,
+        response_head: LIMIT,
+        idle: Some(LIMIT),
+        ..Timeouts::default()
+    };
+    Proxy::with(ServerOptions { timeouts, ..ServerOptions::default() })
+}
+
+/// Sends these bytes again and again, slowly, until the proxy ends the connection; what it said.
+async fn trickle(client: Peer, bytes: &[u8]) -> String {
+    let (mut read, mut write) = client.0.into_split();
+    let drip = async {
+        let mut pace = tokio::time::interval(PACE);
+        for byte in bytes.iter().cycle() {
+            pace.tick().await;
+            // A write to a closed connection fails; reading tells what has happened.
+            let _ = write.write_all(&[*byte]).await;
+        }
+    };
+    let mut told = Vec::new();
+    let end = timeout(DEADLINE, read.read_to_end(&mut told));
+    tokio::select! {
+        () = drip => unreachable!("it never ends"),
+        ended = end => assert!(ended.is_ok(), "still open, and told {told:?}"),
+    }
+    String::from_utf8(told).unwrap()
+}
+
+fn is_an_end(told: &str, context: &str) {
+    let fine = told.is_empty() || matches!(status(told), 400 | 407 | 408 | 431 | 502 | 504);
+    assert!(fine, "{context}: {told}");
+}
+
+#[tokio::test]
+async fn row_26_a_slow_head() {
+    let (proxy, origin) = (impatient(), Origin::start().await);
+    let context = proxy.routed(origin.url());
+    let own = context.field();
+    for (begun, more) in [
+        ("\r\n".to_owned(), "\r\n"),
+        ("G".to_owned(), "E"),
+        ("GET http://localhost:3000/".to_owned(), "a"),
+        ("GET / HTTP/1.1\r\n".to_owned(), "a"),
+        ("GET / HTTP/1.1\r\nHost: a".to_owned(), "a"),
+        (format!("GET / HTTP/1.1\r\nHost: {LOCAL}\r\n{own}"), "X: y\r\n"),
+        (format!("CONNECT {LOCAL} HTTP/1.1\r\nHost: {LOCAL}\r\n{own}"), "X: y\r\n"),
+        ("PRI * HTTP/2.0\r\n\r\nS".to_owned(), ""),
+    ] {
+        let mut client = proxy.connect().await;
+        client.send(&begun).await;
+        let told = if more.is_empty() {
+            String::from_utf8(client.rest().await).unwrap()
+        } else {
+            trickle(client, more.as_bytes()).await
+        };
+        is_an_end(&told, &begun);
+    }
+    origin.was_never_dialled().await;
+}
+
+#[tokio::test]
+async fn row_26_a_slow_head_behind_a_request() {
+    let (proxy, origin) = (impatient(), Origin::start().await);
+    let context = proxy.routed(origin.url());
+    for face in [Face::Absolute, Face::Tunnel] {
+        let mut client = match face {
+            Face::Tunnel => proxy.tunnel(&context, LOCAL).await,
+            _ => proxy.connect().await,
+        };
+        client.send(face.ask(&context, "GET", "/", "")).await;
+        let (upstream, _) = origin.answer("ok").await;
+        assert_eq!(client.response().await.1, "ok");
+        drop(upstream);
+        client.send("GET / HTTP/1.1\r\nHost: a").await;
+        is_an_end(&trickle(client, b"a").await, "a second head");
+    }
+    origin.was_never_dialled().await;
+}
+
+#[tokio::test]
+async fn row_26_a_slow_head_inside_a_tunnel() {
+    let (proxy, origin) = (impatient(), Origin::start().await);
+    let context = proxy.routed(origin.url());
+    for begun in ["\r\n", "G", "GET / HTTP/1.1\r\nX: "] {
+        let mut client = proxy.tunnel(&context, LOCAL).await;
+        client.send(begun).await;
+        let more = if begun == "\r\n" { "\r\n" } else { "A" };
+        is_an_end(&trickle(client, more.as_bytes()).await, begun);
+    }
+    origin.was_never_dialled().await;
+}
+
+/// What moves no byte of the body does not count as moving.
+#[tokio::test]
+async fn row_26_a_slow_chunk_line_or_trailer() {
+    let (proxy, origin) = (impatient(), Origin::start().await);
+    let context = proxy.routed(origin.url());
+    for (begun, more) in [
+        ("", "0"),
+        ("5;", "a"),
+        ("5\r\nhello\r\n0;", "a"),
+        ("5\r\nhello\r\n0\r\n", "A: b\r\n"),
+        ("5\r\nhello\r\n0\r\nA: ", "b"),
+    ] {
+        let mut client = proxy.connect().await;
+        let head = Face::Absolute.post(&context, "Transfer-Encoding: chunked\r\n");
+        client.send(format!("{head}{begun}")).await;
+        let mut upstream = origin.accept().await;
+        let (told, received) = tokio::join!(trickle(client, more.as_bytes()), upstream.rest());
+        is_an_end(&told, begun);
+        let received = String::from_utf8(received).unwrap();
+        assert!(!received.ends_with("0\r\n\r\n"), "{begun:?} became {received:?}");
+    }
+}
+
+/// A body that stands still, before the origin's answer.
+#[tokio::test]
+async fn row_26_a_body_that_stands_still() {
+    let (proxy, origin) = (impatient(), Origin::start().await);
+    let context = proxy.routed(origin.url());
+    for fields in ["Content-Length: 1000\r\n", "Transfer-Encoding: chunked\r\n"] {
+        let mut client = proxy.connect().await;
+        let head = Face::Absolute.post(&context, fields);
+        client.send(format!("{head}5\r\nhello\r\n")).await;
+        let mut upstream = origin.accept().await;
+        let (told, received) = tokio::join!(client.rest(), upstream.rest());
+        is_an_end(&String::from_utf8(told).unwrap(), fields);
+        assert!(!received.ends_with(b"0\r\n\r\n"));
+    }
+}
+
+/// The rest of a body that nobody wants any more is not waited for.
+#[tokio::test]
+async fn row_26_a_slow_body_behind_an_answer() {
+    let proxy = impatient();
+    let head = format!("POST http://{LOCAL}/ HTTP/1.1\r\nHost: {LOCAL}\r\n");
+    for (fields, more) in
+        [("Content-Length: 1000000\r\n", "x"), ("Transfer-Encoding: chunked\r\n", "1\r\nx\r\n")]
+    {
+        let mut client = proxy.connect().await;
+        client.send(format!("{head}{fields}\r\n")).await;
+        let told = trickle(client, more.as_bytes()).await;
+        assert_eq!(status(&told), 407, "{told}");
+    }
+}
+
+/// The client takes nothing: neither its answer nor its tunnel's bytes are kept for ever.
+#[tokio::test]
+async fn row_26_a_client_that_does_not_read() {
+    let (proxy, origin) = (impatient(), Origin::start().await);
+    let context = proxy.routed(origin.url());
+    let client = {
+        let mut client = proxy.connect().await;
+        client.send(Face::Absolute.ask(&context, "GET", "/", "")).await;
+        client
+    };
+    let mut upstream = origin.accept().await;
+    upstream.head().await;
+    upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n").await;
+    let piece = vec![b'x'; 1 << 16];
+    let stuff = async { while upstream.0.write_all(&piece).await.is_ok() {} };
+    timeout(DEADLINE, stuff).await.expect("the proxy waits for ever");
+    proxy.until("it is cut off", |stats| stats.requests == 0).await;
+    drop(client);
+}
+
+#[tokio::test]
+async fn row_26_other_clients_are_unaffected() {
+    let (proxy, origin) = (Proxy::start(), Origin::start().await);
+    let context = proxy.routed(origin.url());
+    let own = context.field();
+    let mut slow = Vec::new();
+    for number in 0..300 {
+        let mut client = if number % 3 == 0 {
+            proxy.tunnel(&context, LOCAL).await
+        } else {
+            proxy.connect().await
+        };
+        client.send(if number % 2 == 0 { "GET / HT" } else { "\r\n" }).await;
+        slow.push(client);
+    }
+    let mut half = proxy.connect().await;
+    half.send(format!("POST / HTTP/1.1\r\nHost: {LOCAL}\r\n{own}Content-Length: 9\r\n\r\nhalf"))
+        .await;
+    origin.accept().await.head().await;
+    for _ in 0..20 {
+        let mut client = proxy.connect().await;
+        client.send(Face::Absolute.ask(&context, "GET", "/", "Connection: close\r\n")).await;
+        origin.answer("quick").await;
+        assert_eq!(client.response().await.1, "quick");
+        proxy.until("it has left the pool", |stats| stats.upstream_connections <= 1).await;
+    }
+    assert!(proxy.server.stats().connections >= 300);
+    drop(slow);
+}
