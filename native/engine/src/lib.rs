@@ -46,6 +46,7 @@ mod respond;
 mod response;
 pub mod route;
 pub mod server;
+mod share;
 mod stream;
 pub mod target;
 mod tunnel;

@@ -19,9 +19,10 @@ use crate::event::{Event, EventSink};
 use crate::http1::HeadLimits;
 use crate::options::{ServerOptions, Timeouts};
 use crate::route::Route;
+use crate::share::{Inbox, Load, Shares};
 use crate::stream::Stream;
 use crate::upstream::Dialer;
-use crate::workers::{self, Workers};
+use crate::workers::{self, Work, Workers};
 
 /// A running proxy. Clones are handles to the same one; dropping them does not stop it.
 #[derive(Clone)]
@@ -117,11 +118,13 @@ impl Proxy {
 }
 
 /// Accepts until the server stops, then waits a moment for the connections' tasks to end.
-pub(crate) async fn accept(listener: TcpListener, proxy: Arc<Proxy>) {
+pub(crate) async fn accept(listener: TcpListener, work: Work) {
     const DRAIN: Duration = Duration::from_millis(900);
+    let Work { number, shares, mut inbox, proxy } = work;
     let stopping = proxy.stopping.clone();
     tokio::join!(
-        stopping.run_until_cancelled(accept_loop(&listener, &proxy)),
+        stopping.run_until_cancelled(accept_loop(&listener, &shares, number, &proxy)),
+        stopping.run_until_cancelled(take_over(&mut inbox, &proxy)),
         stopping.run_until_cancelled(close_idle_upstreams(&proxy)),
     );
     drop(listener);
@@ -129,24 +132,30 @@ pub(crate) async fn accept(listener: TcpListener, proxy: Arc<Proxy>) {
     let _ = tokio::time::timeout(DRAIN, proxy.tasks.wait()).await;
 }
 
-async fn accept_loop(listener: &TcpListener, proxy: &Arc<Proxy>) {
+async fn accept_loop(listener: &TcpListener, shares: &Shares, own: usize, proxy: &Arc<Proxy>) {
     loop {
         match listener.accept().await {
             Ok((socket, _)) => {
-                begin(socket, proxy);
-                // Lets the other threads take their share of a burst.
-                tokio::task::yield_now().await;
+                if let Some((socket, load)) = shares.assign(socket, own) {
+                    begin(socket, load, proxy);
+                }
             }
             Err(error) => pause_after(&error).await,
         }
     }
 }
 
-fn begin(socket: TcpStream, proxy: &Arc<Proxy>) {
+async fn take_over(inbox: &mut Inbox, proxy: &Arc<Proxy>) {
+    while let Some((socket, load)) = inbox.next().await {
+        begin(socket, load, proxy);
+    }
+}
+
+fn begin(socket: TcpStream, load: Load, proxy: &Arc<Proxy>) {
     // A head and a short body are two writes now and then; Nagle's algorithm would hold back the second.
     let _ = socket.set_nodelay(true);
     let connection = Connection::accepted(proxy);
-    proxy.tasks.spawn(connection::serve(Stream::from(socket), connection));
+    proxy.tasks.spawn(connection::serve(Stream::accepted(socket, load), connection));
 }
 
 /// When no descriptor is left, `accept` fails at once, again and again, until some are closed.

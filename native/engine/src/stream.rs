@@ -9,6 +9,7 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use crate::share::Load;
 use bytes::{Bytes, BytesMut};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -34,6 +35,7 @@ pub(crate) fn with_scratch<T>(read: impl FnOnce(&mut [u8]) -> T) -> T {
 pub(crate) struct Stream {
     early: Bytes,
     io: Io,
+    _load: Option<Load>,
 }
 
 #[derive(Debug)]
@@ -44,10 +46,18 @@ enum Io {
 }
 
 impl Stream {
+    fn new(io: Io) -> Self {
+        Self { early: Bytes::new(), io, _load: None }
+    }
+
+    /// A client's connection, which counts as its thread's work for as long as there is this stream.
+    pub(crate) fn accepted(tcp: TcpStream, load: Load) -> Self {
+        Self { _load: Some(load), ..Self::from(tcp) }
+    }
+
     /// An HTTP/2 stream whose CONNECT has been answered.
     pub(crate) async fn upgraded(upgrade: OnUpgrade) -> Option<Self> {
-        let io = Io::Http2(TokioIo::new(upgrade.await.ok()?));
-        Some(Self { early: Bytes::new(), io })
+        Some(Self::new(Io::Http2(TokioIo::new(upgrade.await.ok()?))))
     }
 
     /// Puts bytes back in front of those that will be read next.
@@ -96,13 +106,13 @@ impl Stream {
 
 impl From<TcpStream> for Stream {
     fn from(tcp: TcpStream) -> Self {
-        Self { early: Bytes::new(), io: Io::Tcp(tcp) }
+        Self::new(Io::Tcp(tcp))
     }
 }
 
 impl From<TlsStream<TcpStream>> for Stream {
     fn from(tls: TlsStream<TcpStream>) -> Self {
-        Self { early: Bytes::new(), io: Io::Tls(Box::new(tls)) }
+        Self::new(Io::Tls(Box::new(tls)))
     }
 }
 

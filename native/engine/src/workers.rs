@@ -1,7 +1,7 @@
 //! The server's own threads, and the socket they share.
 //!
-//! Each thread has a runtime of its own and accepts from the one listening socket: a connection stays on
-//! the thread that accepted it, so that its bytes never cross between cores.
+//! Each thread has a runtime of its own and accepts from the one listening socket. A connection stays on
+//! the thread it is given to, so that its bytes never cross between cores.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -15,6 +15,7 @@ use tokio::runtime;
 use crate::error::StartError;
 use crate::options::Bind;
 use crate::server::{self, Proxy};
+use crate::share::{Inbox, Shares};
 
 /// The threads of one server.
 pub(crate) struct Workers(Mutex<Vec<JoinHandle<()>>>);
@@ -27,8 +28,10 @@ impl Workers {
         proxy: &Arc<Proxy>,
     ) -> Result<Self, StartError> {
         let workers = Self(Mutex::default());
-        for number in 0..count.max(1) {
-            match Self::spawn(number, listener, Arc::clone(proxy)) {
+        let (shares, inboxes) = Shares::among(count.max(1));
+        for (number, inbox) in inboxes.into_iter().enumerate() {
+            let work = Work { number, shares: shares.clone(), inbox, proxy: Arc::clone(proxy) };
+            match Self::spawn(work, listener) {
                 Ok(thread) => workers.0.lock().push(thread),
                 Err(error) => {
                     proxy.stopping.cancel();
@@ -40,16 +43,12 @@ impl Workers {
         Ok(workers)
     }
 
-    fn spawn(
-        number: usize,
-        listener: &TcpListener,
-        proxy: Arc<Proxy>,
-    ) -> io::Result<JoinHandle<()>> {
+    fn spawn(work: Work, listener: &TcpListener) -> io::Result<JoinHandle<()>> {
         let listener = listener.try_clone()?;
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        thread::Builder::new().name(format!("tabport-{number}")).spawn(move || {
+        thread::Builder::new().name(format!("tabport-{}", work.number)).spawn(move || {
             let served = runtime.block_on(async {
-                server::accept(tokio::net::TcpListener::from_std(listener)?, proxy).await;
+                server::accept(tokio::net::TcpListener::from_std(listener)?, work).await;
                 io::Result::Ok(())
             });
             if let Err(error) = served {
@@ -68,6 +67,14 @@ impl Workers {
             }
         }
     }
+}
+
+/// What one thread has to do.
+pub(crate) struct Work {
+    pub(crate) number: usize,
+    pub(crate) shares: Shares,
+    pub(crate) inbox: Inbox,
+    pub(crate) proxy: Arc<Proxy>,
 }
 
 /// Binds the listening socket.

@@ -19,6 +19,10 @@ pub(crate) fn write_request(out: &mut BytesMut, head: &RequestHead, framing: Fra
     out.put_slice(&target);
     out.put_slice(b" HTTP/1.1\r\n");
     write_fields(out, &head.fields);
+    // RFC 9110, section 10.1.4: in HTTP/1.1 the field is this hop's own.
+    if head.fields.contains("te") {
+        write_field(out, "connection", b"te");
+    }
     end_head(out, framing, &head.fields);
 }
 
