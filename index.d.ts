@@ -124,6 +124,11 @@ export interface GatewayRoute {
   cmuxProxyOrigin: string
   /** The workspace the gateway is to look in. */
   workspace?: string
+  /**
+   * Loopback authorities that stay on the user's own machine, such as `localhost:5173`; all others follow the
+   * route. A host and a port, compared as they are parsed: `127.0.0.1:5173` is another.
+   */
+  local?: string[]
 }
 
 /** Options of `ProxyServer.listen`. A member it does not know is an error. */
@@ -199,6 +204,11 @@ export interface ProxyRoute {
   scope: string
   /** The provider's domain, such as `cmux.app`, without a leading dot. */
   domainSuffix: string
+  /**
+   * Loopback authorities that stay on the user's own machine, such as `localhost:5173`; all others follow the
+   * route. A host and a port, compared as they are parsed: `127.0.0.1:5173` is another.
+   */
+  local?: string[]
 }
 
 /**
@@ -335,6 +345,11 @@ export interface UpstreamRoute {
    * `https://{port}-abc.preview.example` or `http://127.18.0.1:{port}`.
    */
   upstream: string
+  /**
+   * Loopback authorities that stay on the user's own machine, such as `localhost:5173`; all others follow the
+   * route. A host and a port, compared as they are parsed: `127.0.0.1:5173` is another.
+   */
+  local?: string[]
 }
 
 export interface ProxyServer {
