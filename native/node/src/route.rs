@@ -39,7 +39,7 @@ pub struct GatewayRoute {
 }
 
 /// Leads to an origin of any provider.
-#[napi(object, object_from_js = false, object_to_js = false)]
+#[napi(object, object_from_js = false)]
 pub struct UpstreamRoute {
     /// An origin in which `{port}` stands for the port that was asked for, such as
     /// `https://{port}-abc.preview.example` or `http://127.18.0.1:{port}`.

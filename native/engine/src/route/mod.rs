@@ -4,17 +4,24 @@
 //! and no request can bend it. It answers one question: to which upstream does this loopback authority go?
 
 mod local;
+mod pattern;
+mod provider;
+mod shape;
 mod template;
 mod upstream;
+mod url;
 
 use std::borrow::Cow;
 
 use hyper::header::HeaderValue;
 use thiserror::Error;
 
-use crate::authority::{Authority, Host, Scheme};
+use crate::authority::{Authority, Scheme};
+pub use provider::Provider;
+use shape::Shape;
 use template::Template;
 pub use upstream::{Loopback, Routing, Upstream};
+pub use url::PreviewUrl;
 
 /// The fields of a route as a door received them, none of them checked.
 #[derive(Debug, Clone, Default)]
@@ -117,9 +124,7 @@ impl Kind {
         let id = label("morphId", fields.morph_id.as_ref())?;
         let scope = label("scope", fields.scope.as_ref())?;
         let suffix = required("domainSuffix", fields.domain_suffix.as_ref())?;
-        if !suffix.split('.').all(is_label) || matches!(suffix.parse(), Ok(Host::Ip(_))) {
-            return Err(refuse("domainSuffix", "is not a domain name"));
-        }
+        let suffix = shape::domain("domainSuffix", suffix)?;
         let origin = format!("https://cmux-{id}-{scope}-{{port}}.{suffix}");
         Template::parse("route", &origin).map(Self::Template)
     }
@@ -137,16 +142,10 @@ impl Kind {
 
 fn label<'a>(field: &'static str, value: Option<&'a String>) -> Result<&'a str, RouteError> {
     let value = required(field, value)?;
-    if !is_label(value) {
-        return Err(refuse(field, "is not a DNS label: letters, digits and inner hyphens"));
+    if !Shape::Label.fits(value) {
+        return Err(refuse(field, Shape::Label.unfit()));
     }
     Ok(value)
-}
-
-fn is_label(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    let hyphen_ends = text.starts_with('-') || text.ends_with('-');
-    !text.is_empty() && !hyphen_ends && text.bytes().all(allowed)
 }
 
 fn parse_workspace(value: &str) -> Result<HeaderValue, RouteError> {
