@@ -94,6 +94,44 @@ export interface AutoPort {
   attempts: number
 }
 
+/** Names a cmux machine. */
+export interface CmuxPreset {
+  /** The machine's id, without `morphvm_`. */
+  id: string
+  /** The scope within the machine, such as `base`. */
+  scope: string
+  /**
+   * The domain.
+   *
+   * @defaultValue `cmux.app`
+   */
+  domain?: string
+}
+
+/** Names an agent of a Coder workspace. */
+export interface CoderPreset {
+  /** The agent's name, such as `main`. */
+  agent: string
+  /** The workspace's name. */
+  workspace: string
+  /** The name of the user whose workspace it is. */
+  user: string
+  /** The domain of the wildcard access URL, such as `coder.example.com` or `*.coder.example.com`. */
+  domain: string
+}
+
+/** Names a codespace. */
+export interface CodespacesPreset {
+  /** The codespace's name: `CODESPACE_NAME` inside it. */
+  name: string
+  /**
+   * The domain: `GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN` inside it.
+   *
+   * @defaultValue `app.github.dev`
+   */
+  domain?: string
+}
+
 /** A connection from a client was accepted or has ended. */
 export interface ConnectionEvent {
   /** Tells the events apart. */
@@ -102,6 +140,26 @@ export interface ConnectionEvent {
   phase: 'opened' | 'closed'
   /** Counts up from 1 for each server. */
   connectionId: number
+}
+
+/** Names a Daytona sandbox. */
+export interface DaytonaPreset {
+  /** The sandbox's id. */
+  sandbox: string
+  /** The domain of its preview links, such as `proxy.daytona.work`. */
+  domain: string
+}
+
+/** Names an E2B sandbox. */
+export interface E2BPreset {
+  /** The sandbox's id. */
+  sandbox: string
+  /**
+   * The domain: `E2B_DOMAIN`.
+   *
+   * @defaultValue `e2b.app`
+   */
+  domain?: string
 }
 
 /** A request was answered by an error of the proxy's own. */
@@ -124,6 +182,25 @@ export interface GatewayRoute {
   cmuxProxyOrigin: string
   /** The workspace the gateway is to look in. */
   workspace?: string
+  /**
+   * Loopback authorities that stay on the user's own machine, such as `localhost:5173`; all others follow the
+   * route. A host and a port, compared as they are parsed: `127.0.0.1:5173` is another.
+   */
+  local?: string[]
+}
+
+/** Names a workspace of Gitpod Classic. */
+export interface GitpodPreset {
+  /** The workspace's id, such as `moccasin-ferret-155799b3`. */
+  workspace: string
+  /** The cluster it runs in, such as `ws-eu45`. */
+  cluster: string
+  /**
+   * The domain.
+   *
+   * @defaultValue `gitpod.io`
+   */
+  domain?: string
 }
 
 /** Options of `ProxyServer.listen`. A member it does not know is an error. */
@@ -172,6 +249,28 @@ export interface ListenOptions {
   onEvent?: (event: ProxyEvent) => void
 }
 
+/** Names a Morph Cloud instance. */
+export interface MorphPreset {
+  /** The instance's id, with or without `morphvm_`. */
+  id: string
+  /**
+   * The domain.
+   *
+   * @defaultValue `http.cloud.morph.so`
+   */
+  domain?: string
+}
+
+/** What a provider's preview URL says. */
+export interface PreviewRoute {
+  /** Whose URL it is. */
+  provider: 'cmux' | 'morph' | 'codespaces' | 'gitpod' | 'coder' | 'e2b' | 'daytona'
+  /** The port that the URL leads to: `http://localhost:{port}` of a tab with this route shows the same. */
+  port: number
+  /** The route that leads to the same workspace. */
+  route: UpstreamRoute
+}
+
 /** What a tab must know of its context. */
 export interface ProxyContextInfo {
   /** Names the context in events and for `releaseContext`. */
@@ -199,6 +298,11 @@ export interface ProxyRoute {
   scope: string
   /** The provider's domain, such as `cmux.app`, without a leading dot. */
   domainSuffix: string
+  /**
+   * Loopback authorities that stay on the user's own machine, such as `localhost:5173`; all others follow the
+   * route. A host and a port, compared as they are parsed: `127.0.0.1:5173` is another.
+   */
+  local?: string[]
 }
 
 /**
@@ -304,6 +408,33 @@ export interface RequestEvent {
   outcome: 'complete' | 'aborted'
 }
 
+/**
+ * Reads a provider's preview URL: which workspace it leads to, and which port there.
+ *
+ * What is read can be written again: `urlFromRoute(route, port)` is the URL's origin. A host that could be read in
+ * two ways is refused. `docs/PROVIDERS.md` has each provider's grammar.
+ *
+ * @param url - An `http:` or `https:` URL; what follows the host and port does not matter.
+ * @throws `ERR_TABPORT_INVALID_ROUTE`: the message says which form was expected, or which two readings there are.
+ *
+ * @example
+ * ```ts
+ * const { route, port } = routeFromUrl('https://octocat-space-mld5-3000.app.github.dev/')
+ * await tabport.attach(webContents, { route }) // { upstream: 'https://octocat-space-mld5-{port}.app.github.dev' }
+ * await webContents.loadURL(`http://localhost:${port}`)
+ * ```
+ */
+export declare function routeFromUrl(url: string, options?: RouteFromUrlOptions): PreviewRoute
+
+/** Options of `routeFromUrl`. */
+export interface RouteFromUrlOptions {
+  /**
+   * Domains of a provider's besides those that are known, for instance `{ coder: ['coder.example.com'] }`. Each
+   * stands for what comes after the provider's own part of the host.
+   */
+  domains?: Partial<Record<PreviewRoute['provider'], string[]>>
+}
+
 /** A tunnel was opened or has ended. */
 export interface TunnelEvent {
   /** Tells the events apart. */
@@ -335,6 +466,67 @@ export interface UpstreamRoute {
    * `https://{port}-abc.preview.example` or `http://127.18.0.1:{port}`.
    */
   upstream: string
+  /**
+   * Loopback authorities that stay on the user's own machine, such as `localhost:5173`; all others follow the
+   * route. A host and a port, compared as they are parsed: `127.0.0.1:5173` is another.
+   */
+  local?: string[]
+}
+
+/**
+ * The URL of a port by a route: the origin that `http://localhost:{port}` of a tab with this route leads to.
+ *
+ * @param route - Any route but a gateway's, which has one URL for every port. Its `local` does not matter.
+ * @param port - From 1 to 65535.
+ * @throws `ERR_TABPORT_INVALID_ROUTE`: the message names the field.
+ */
+export declare function urlFromRoute(route: ProxyRoute | UpstreamRoute, port: number): string
+
+export declare namespace presets {
+  /**
+   * A cmux machine: `https://cmux-{id}-{scope}-{port}.cmux.app`. An id or scope with a hyphen is refused, because
+   * such a host can be read in two ways.
+   *
+   * @throws `ERR_TABPORT_INVALID_ROUTE`: the message names the member.
+   */
+  export function cmux(options: CmuxPreset): UpstreamRoute
+  /**
+   * A Coder workspace: `https://{port}--{agent}--{workspace}--{user}.{domain}`.
+   *
+   * @throws `ERR_TABPORT_INVALID_ROUTE`: the message names the member.
+   */
+  export function coder(options: CoderPreset): UpstreamRoute
+  /**
+   * A GitHub codespace: `https://{name}-{port}.app.github.dev`.
+   *
+   * @throws `ERR_TABPORT_INVALID_ROUTE`: the message names the member.
+   */
+  export function codespaces(options: CodespacesPreset): UpstreamRoute
+  /**
+   * A Daytona sandbox: `https://{port}-{sandbox}.{domain}`.
+   *
+   * @throws `ERR_TABPORT_INVALID_ROUTE`: the message names the member.
+   */
+  export function daytona(options: DaytonaPreset): UpstreamRoute
+  /**
+   * An E2B sandbox: `https://{port}-{sandbox}.e2b.app`.
+   *
+   * @throws `ERR_TABPORT_INVALID_ROUTE`: the message names the member.
+   */
+  export function e2b(options: E2BPreset): UpstreamRoute
+  /**
+   * A workspace of Gitpod Classic: `https://{port}-{workspace}.{cluster}.gitpod.io`.
+   *
+   * @throws `ERR_TABPORT_INVALID_ROUTE`: the message names the member.
+   */
+  export function gitpod(options: GitpodPreset): UpstreamRoute
+  /**
+   * A Morph Cloud instance: `https://port-{port}-morphvm-{id}.http.cloud.morph.so`. Expose each port under the name
+   * `port-{port}`: `instance.exposeHttpService('port-3000', 3000)`.
+   *
+   * @throws `ERR_TABPORT_INVALID_ROUTE`: the message names the member.
+   */
+  export function morph(options: MorphPreset): UpstreamRoute
 }
 
 export interface ProxyServer {

@@ -78,3 +78,6 @@ function isMusl() {
 }
 
 module.exports.ProxyServer = binding.ProxyServer
+module.exports.routeFromUrl = binding.routeFromUrl
+module.exports.urlFromRoute = binding.urlFromRoute
+module.exports.presets = binding.presets

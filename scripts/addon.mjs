@@ -54,7 +54,7 @@ async function loader(types) {
     const file = `./${napi.binaryName}.${platform}.node`
     return `  '${platform}': [() => require('${file}'), () => require('@tabport/${platform}')],`
   })
-  const names = Array.from(types.matchAll(/^export declare (?:class|function) (\w+)/gm), ([, name]) => name)
+  const names = Array.from(types.matchAll(/^export declare (?:class|function|namespace) (\w+)/gm), ([, name]) => name)
   // One assignment each: Node finds the names of a CommonJS module's exports by reading it, not by running it.
   const exports = names.map((name) => `module.exports.${name} = binding.${name}`)
   return `// ${NOTICE}\n${template.replace('  // @binaries', binaries.join('\n')).replace('// @exports', exports.join('\n'))}`

@@ -2,6 +2,7 @@
 //! string's prefix to tell loopback from the rest.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
@@ -86,8 +87,8 @@ fn parse_port(text: &str) -> Result<u16, InvalidAuthority> {
     }
 }
 
-/// A host: a name in lower case, or an address.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// A host: a name in lower case, or an address. A name and the same name with a dot at its end are one host.
+#[derive(Debug, Clone)]
 pub enum Host {
     /// A registered name, lower case, as sent but for that.
     Name(Box<str>),
@@ -103,10 +104,36 @@ impl Host {
     pub fn is_loopback(&self) -> bool {
         match self {
             Self::Name(name) => {
-                let name = name.strip_suffix('.').unwrap_or(name);
+                let name = without_dot(name);
                 name == "localhost" || name.ends_with(".localhost")
             }
             Self::Ip(ip) => leads_to_loopback(*ip),
+        }
+    }
+}
+
+/// The dot that makes a name absolute is sent on as it came, but it makes no other host.
+fn without_dot(name: &str) -> &str {
+    name.strip_suffix('.').unwrap_or(name)
+}
+
+impl PartialEq for Host {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Name(one), Self::Name(other)) => without_dot(one) == without_dot(other),
+            (Self::Ip(one), Self::Ip(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Host {}
+
+impl Hash for Host {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Name(name) => without_dot(name).hash(state),
+            Self::Ip(ip) => ip.hash(state),
         }
     }
 }
@@ -133,7 +160,7 @@ impl FromStr for Host {
             return Ok(Self::Ip(ip.into()));
         }
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-        let empty_label = text.strip_suffix('.').unwrap_or(text).split('.').any(str::is_empty);
+        let empty_label = without_dot(text).split('.').any(str::is_empty);
         if empty_label || text.len() > 254 || !text.bytes().all(allowed) {
             return Err(InvalidAuthority);
         }
@@ -153,6 +180,8 @@ impl fmt::Display for Host {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     fn host(text: &str) -> Host {
@@ -195,6 +224,22 @@ mod tests {
         for text in elsewhere {
             assert!(!host(text).is_loopback(), "{text} is not loopback");
         }
+    }
+
+    #[test]
+    fn case_and_one_dot_make_no_other_host() {
+        let same = [("localhost:80", "LocalHost.:80"), ("a.example.:1", "A.Example:1")];
+        for (one, other) in same {
+            let [one, other]: [Authority; 2] = [one, other].map(|text| text.parse().unwrap());
+            assert_eq!(one, other);
+            assert!(HashSet::from([one]).contains(&other), "{other} is not found");
+        }
+        let others = [("localhost:80", "localhost:81"), ("a.example:1", "b.example:1")];
+        for (one, other) in others.into_iter().chain([("127.0.0.1:1", "localhost:1")]) {
+            assert_ne!(one.parse::<Authority>(), other.parse(), "{one} and {other}");
+        }
+        assert_eq!(host("a.example.").to_string(), "a.example.");
+        assert!("a..:1".parse::<Authority>().is_err());
     }
 
     #[test]

@@ -59,5 +59,5 @@ pub use counters::{Stats, Totals};
 pub use error::{ContextError, ProxyError, StartError};
 pub use event::{Event, EventSink, Outcome, Phase, TunnelKind};
 pub use options::{Bind, ServerOptions, Timeouts};
-pub use route::{Route, RouteError, RouteFields};
+pub use route::{PreviewUrl, Provider, Route, RouteError, RouteFields};
 pub use server::Server;

@@ -102,6 +102,19 @@ impl<'env> Argument<'env> {
         Ok(fields)
     }
 
+    /// An array of strings. How many there may be is bounded, because a proxy can claim any length.
+    pub(crate) fn strings(self) -> Result<Vec<String>, Failure> {
+        const EXPECTED: &str = "an array of strings";
+        const MOST: u32 = 1024;
+        let object: Object<'env> = self.read(ValueType::Object, EXPECTED)?;
+        if !matches!(object.is_array(), Ok(true)) {
+            return Err(self.unexpected(EXPECTED));
+        }
+        let array = Fields { argument: self, object };
+        let length = array.require("length")?.integer(0..=MOST)?;
+        (0..length).map(|at| array.entry(at)?.string()).collect()
+    }
+
     fn members(self) -> Result<Fields<'env>, Failure> {
         const EXPECTED: &str = "an object";
         let object: Object<'env> = self.read(ValueType::Object, EXPECTED)?;
@@ -181,6 +194,13 @@ impl<'env> Fields<'env> {
             }
         }
         Ok(entries)
+    }
+
+    /// What stands in this place of an array.
+    fn entry(&self, at: u32) -> Result<Argument<'env>, Failure> {
+        let path = format!("{}[{at}]", self.argument.path);
+        let missing = || self.argument.refuse(format!("has nothing at {at}"));
+        self.get_as(&at.to_string(), path)?.ok_or_else(missing)
     }
 
     fn get_as(&self, name: &str, path: String) -> Result<Option<Argument<'env>>, Failure> {

@@ -36,6 +36,11 @@ pub(crate) fn guard<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, F
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Failure::panic(&*panic)))
 }
 
+/// The same for what is to throw.
+pub(crate) fn throwing<T>(env: Env, work: impl FnOnce() -> Result<T, Failure>) -> napi::Result<T> {
+    guard(work).map_err(|failure| failure.into_js(env))
+}
+
 impl Failure {
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), listen: None, cause: None }

@@ -2,7 +2,7 @@
 //!
 //! There is no logic here, only conversions and lifetimes. [`server`] is the class. What JavaScript passes in
 //! is read by [`options`] and [`route`] with `argument`; [`event`], by way of `queue`, and [`stats`] go the
-//! other way; `error` gives every failure its `code`. `lifetime` ties a server to the Node environment that
+//! other way; [`preview`] and [`preset`] are functions of their own; `error` gives every failure its `code`. `lifetime` ties a server to the Node environment that
 //! started it, `promise` keeps all that may block off the JavaScript thread, and `signal` keeps the process
 //! alive when a peer is gone.
 //!
@@ -13,6 +13,8 @@ mod error;
 pub mod event;
 mod lifetime;
 pub mod options;
+pub mod preset;
+pub mod preview;
 mod promise;
 mod queue;
 pub mod route;

@@ -19,6 +19,10 @@ pub struct ProxyRoute {
     pub scope: String,
     /// The provider's domain, such as `cmux.app`, without a leading dot.
     pub domain_suffix: String,
+    /// Loopback authorities that stay on the user's own machine, such as `localhost:5173`; all others follow the
+    /// route. A host and a port, compared as they are parsed: `127.0.0.1:5173` is another.
+    #[napi(ts_type = "string[]")]
+    pub local: Option<Vec<String>>,
 }
 
 /// Leads to a workspace gateway, which is told the port that was asked for in `X-Cmux-*` fields.
@@ -28,20 +32,28 @@ pub struct GatewayRoute {
     pub cmux_proxy_origin: String,
     /// The workspace the gateway is to look in.
     pub workspace: Option<String>,
+    /// Loopback authorities that stay on the user's own machine, such as `localhost:5173`; all others follow the
+    /// route. A host and a port, compared as they are parsed: `127.0.0.1:5173` is another.
+    #[napi(ts_type = "string[]")]
+    pub local: Option<Vec<String>>,
 }
 
 /// Leads to an origin of any provider.
-#[napi(object, object_from_js = false, object_to_js = false)]
+#[napi(object, object_from_js = false)]
 pub struct UpstreamRoute {
     /// An origin in which `{port}` stands for the port that was asked for, such as
     /// `https://{port}-abc.preview.example` or `http://127.18.0.1:{port}`.
     pub upstream: String,
+    /// Loopback authorities that stay on the user's own machine, such as `localhost:5173`; all others follow the
+    /// route. A host and a port, compared as they are parsed: `127.0.0.1:5173` is another.
+    #[napi(ts_type = "string[]")]
+    pub local: Option<Vec<String>>,
 }
 
 /// The `route` argument; `undefined` is no route.
 pub(crate) fn parse(route: Unknown<'_>) -> Result<Option<Route>, Failure> {
     const MEMBERS: &[&str] =
-        &["upstream", "cmuxProxyOrigin", "workspace", "morphId", "scope", "domainSuffix"];
+        &["upstream", "cmuxProxyOrigin", "workspace", "morphId", "scope", "domainSuffix", "local"];
     let Some(route) = Argument::new("route", route).with_code(INVALID_ROUTE).present() else {
         return Ok(None);
     };
@@ -54,6 +66,7 @@ pub(crate) fn parse(route: Unknown<'_>) -> Result<Option<Route>, Failure> {
         cmux_proxy_origin: text("cmuxProxyOrigin")?,
         workspace: text("workspace")?,
         upstream: text("upstream")?,
+        local: fields.get("local")?.map(Argument::strings).transpose()?,
     };
     Ok(Some(Route::parse(&fields)?))
 }

@@ -8,7 +8,7 @@ use napi_derive::napi;
 use tabport_engine::Server;
 
 use crate::argument::Argument;
-use crate::error::{Failure, guard};
+use crate::error::{Failure, guard, throwing};
 use crate::lifetime::Lifetime;
 use crate::options::{self, Start};
 use crate::promise::{in_background, rejected};
@@ -199,8 +199,4 @@ pub struct ProxyContextInfo {
     pub password: String,
     /// The `WebContents` it was made for.
     pub web_contents_id: u32,
-}
-
-fn throwing<T>(env: Env, work: impl FnOnce() -> Result<T, Failure>) -> napi::Result<T> {
-    guard(work).map_err(|failure| failure.into_js(env))
 }

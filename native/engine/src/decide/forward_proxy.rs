@@ -1,4 +1,5 @@
-//! The forward proxy's decision: loopback names follow the route, everything else goes where it says.
+//! The forward proxy's decision: loopback names follow the route but for those it leaves local, everything
+//! else goes where it says.
 
 use hyper::Method;
 
@@ -23,7 +24,7 @@ pub fn decide(head: &RequestHead, scope: &Scope<'_>) -> Result<Action, ProxyErro
     if matches!(&target.authority.host, Host::Name(name) if &**name == OWN_HOST) {
         return own_host(&head.method);
     }
-    let routed = target.authority.host.is_loopback() && scope.route.is_some();
+    let routed = scope.route.is_some_and(|route| route.takes(&target.authority));
     let upstream = upstream_for(&target, scope);
     Ok(if head.method == Method::CONNECT {
         connect(target.authority, upstream, routed)
@@ -36,9 +37,9 @@ pub fn decide(head: &RequestHead, scope: &Scope<'_>) -> Result<Action, ProxyErro
 
 fn upstream_for(target: &Target, scope: &Scope<'_>) -> Upstream {
     let loopback = match scope.route {
-        Some(route) if target.authority.host.is_loopback() => return route.lead(&target.authority),
-        Some(_) => Loopback::Refused,
-        None => Loopback::Allowed,
+        Some(route) if route.takes(&target.authority) => return route.lead(&target.authority),
+        Some(_) if !target.authority.host.is_loopback() => Loopback::Refused,
+        _ => Loopback::Allowed,
     };
     let Target { scheme, authority } = target.clone();
     Upstream { scheme, authority, routing: None, loopback }

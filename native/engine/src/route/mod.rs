@@ -3,14 +3,24 @@
 //! A [`Route`] is parsed once, when its context is made: a route that exists can be followed for every port,
 //! and no request can bend it. It answers one question: to which upstream does this loopback authority go?
 
+mod local;
+mod pattern;
+mod provider;
+mod shape;
 mod template;
+mod upstream;
+mod url;
 
-use std::fmt;
+use std::borrow::Cow;
 
 use thiserror::Error;
 
-use crate::authority::{Authority, Host, Scheme};
+use crate::authority::{Authority, Scheme};
+pub use provider::Provider;
+use shape::Shape;
 use template::Template;
+pub use upstream::{Loopback, Routing, Upstream};
+pub use url::PreviewUrl;
 
 /// The fields of a route as a door received them, none of them checked.
 #[derive(Debug, Clone, Default)]
@@ -27,11 +37,16 @@ pub struct RouteFields {
     pub workspace: Option<String>,
     /// An origin with `{port}` where the port asked for goes.
     pub upstream: Option<String>,
+    /// With any kind of route: the loopback authorities, `host:port`, that it leaves to the user's own machine.
+    pub local: Option<Vec<String>>,
 }
 
 /// Where a context's loopback names lead.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route(Kind);
+pub struct Route {
+    kind: Kind,
+    local: Box<[Authority]>,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
@@ -48,83 +63,26 @@ pub struct RouteError {
     /// The field, in its JavaScript spelling, or `route` for the whole.
     pub field: &'static str,
     /// What is wrong with it.
-    pub reason: &'static str,
-}
-
-/// The peer a request really goes to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upstream {
-    /// Whether it speaks TLS.
-    pub scheme: Scheme,
-    /// Where it is.
-    pub authority: Authority,
-    /// What a gateway must be told.
-    pub routing: Option<Routing>,
-    /// Whether the address dialled may be this machine's loopback.
-    pub loopback: Loopback,
-}
-
-/// What a gateway is told in `X-Cmux-*` fields.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Routing {
-    /// The loopback authority that was asked for.
-    pub asked: Authority,
-    /// The workspace to look in.
-    pub workspace: Option<Box<str>>,
-}
-
-/// Whether an upstream may turn out to be this machine's loopback, once its name is resolved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Loopback {
-    /// The context has no route, or its route names a loopback host.
-    Allowed,
-    /// A name that resolves to loopback is an attempt to get past the route.
-    Refused,
+    pub reason: Cow<'static, str>,
 }
 
 impl Route {
     /// Parses a route. Exactly one kind of route must be given, complete.
     pub fn parse(fields: &RouteFields) -> Result<Self, RouteError> {
-        let morph =
-            fields.morph_id.is_some() || fields.scope.is_some() || fields.domain_suffix.is_some();
-        let gateway = fields.cmux_proxy_origin.is_some() || fields.workspace.is_some();
-        match (morph, gateway, &fields.upstream) {
-            (true, false, None) => Self::morph(fields),
-            (false, true, None) => Self::gateway(fields),
-            (false, false, Some(upstream)) => {
-                Template::parse("upstream", upstream).map(|template| Self(Kind::Template(template)))
-            }
-            (false, false, None) => {
-                Err(refuse("route", "is empty: give upstream, cmuxProxyOrigin, or morphId"))
-            }
-            _ => Err(refuse("route", "mixes the fields of different kinds of route")),
-        }
+        let kind = Kind::parse(fields)?;
+        let local = local::parse(fields.local.as_deref().unwrap_or_default())?;
+        Ok(Self { kind, local })
     }
 
-    fn morph(fields: &RouteFields) -> Result<Self, RouteError> {
-        let id = label("morphId", fields.morph_id.as_ref())?;
-        let scope = label("scope", fields.scope.as_ref())?;
-        let suffix = required("domainSuffix", fields.domain_suffix.as_ref())?;
-        if !suffix.split('.').all(is_label) || matches!(suffix.parse(), Ok(Host::Ip(_))) {
-            return Err(refuse("domainSuffix", "is not a domain name"));
-        }
-        let origin = format!("https://cmux-{id}-{scope}-{{port}}.{suffix}");
-        Template::parse("route", &origin).map(|template| Self(Kind::Template(template)))
-    }
-
-    fn gateway(fields: &RouteFields) -> Result<Self, RouteError> {
-        const FIELD: &str = "cmuxProxyOrigin";
-        let origin = required(FIELD, fields.cmux_proxy_origin.as_ref())?;
-        let (scheme, authority) = Template::parse(FIELD, origin)?
-            .fixed()
-            .ok_or(refuse(FIELD, "is one origin for every port, without {port}"))?;
-        let workspace = fields.workspace.as_deref().map(parse_workspace).transpose()?;
-        Ok(Self(Kind::Gateway { scheme, authority, workspace }))
+    /// Whether this loopback authority follows the route. One that it leaves local does not, and what is not
+    /// loopback never does.
+    pub(crate) fn takes(&self, asked: &Authority) -> bool {
+        asked.host.is_loopback() && !self.local.contains(asked)
     }
 
     /// The upstream that a loopback authority leads to.
     pub(crate) fn lead(&self, asked: &Authority) -> Upstream {
-        let (scheme, authority, routing) = match &self.0 {
+        let (scheme, authority, routing) = match &self.kind {
             Kind::Template(template) => {
                 let (scheme, authority) = template.expand(asked.port);
                 (scheme, authority, None)
@@ -140,18 +98,53 @@ impl Route {
     }
 }
 
-fn label<'a>(field: &'static str, value: Option<&'a String>) -> Result<&'a str, RouteError> {
-    let value = required(field, value)?;
-    if !is_label(value) {
-        return Err(refuse(field, "is not a DNS label: letters, digits and inner hyphens"));
+impl Kind {
+    fn parse(fields: &RouteFields) -> Result<Self, RouteError> {
+        let morph =
+            fields.morph_id.is_some() || fields.scope.is_some() || fields.domain_suffix.is_some();
+        let gateway = fields.cmux_proxy_origin.is_some() || fields.workspace.is_some();
+        match (morph, gateway, &fields.upstream) {
+            (true, false, None) => Self::morph(fields),
+            (false, true, None) => Self::gateway(fields),
+            (false, false, Some(upstream)) => {
+                Template::parse("upstream", upstream).map(Self::Template)
+            }
+            (false, false, None) if fields.local.is_some() => {
+                Err(refuse("route", "has nothing but local: there is no route to except it from"))
+            }
+            (false, false, None) => {
+                Err(refuse("route", "is empty: give upstream, cmuxProxyOrigin, or morphId"))
+            }
+            _ => Err(refuse("route", "mixes the fields of different kinds of route")),
+        }
     }
-    Ok(value)
+
+    fn morph(fields: &RouteFields) -> Result<Self, RouteError> {
+        let id = label("morphId", fields.morph_id.as_ref())?;
+        let scope = label("scope", fields.scope.as_ref())?;
+        let suffix = required("domainSuffix", fields.domain_suffix.as_ref())?;
+        let suffix = shape::domain("domainSuffix", suffix)?;
+        let origin = format!("https://cmux-{id}-{scope}-{{port}}.{suffix}");
+        Template::parse("route", &origin).map(Self::Template)
+    }
+
+    fn gateway(fields: &RouteFields) -> Result<Self, RouteError> {
+        const FIELD: &str = "cmuxProxyOrigin";
+        let origin = required(FIELD, fields.cmux_proxy_origin.as_ref())?;
+        let (scheme, authority) = Template::parse(FIELD, origin)?
+            .fixed()
+            .ok_or(refuse(FIELD, "is one origin for every port, without {port}"))?;
+        let workspace = fields.workspace.as_deref().map(parse_workspace).transpose()?;
+        Ok(Self::Gateway { scheme, authority, workspace })
+    }
 }
 
-fn is_label(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    let hyphen_ends = text.starts_with('-') || text.ends_with('-');
-    !text.is_empty() && !hyphen_ends && text.bytes().all(allowed)
+fn label<'a>(field: &'static str, value: Option<&'a String>) -> Result<&'a str, RouteError> {
+    let value = required(field, value)?;
+    if !Shape::Label.fits(value) {
+        return Err(refuse(field, Shape::Label.unfit()));
+    }
+    Ok(value)
 }
 
 fn parse_workspace(value: &str) -> Result<Box<str>, RouteError> {
@@ -169,26 +162,8 @@ fn required<'a>(field: &'static str, value: Option<&'a String>) -> Result<&'a st
     value.map(String::as_str).ok_or(refuse(field, "is missing"))
 }
 
-fn refuse(field: &'static str, reason: &'static str) -> RouteError {
-    RouteError { field, reason }
-}
-
-impl Upstream {
-    /// The authority as `Host` or `:authority` has it: without the scheme's own port.
-    pub(crate) fn authority_field(&self) -> String {
-        let Authority { host, port } = &self.authority;
-        if *port == self.scheme.default_port() {
-            host.to_string()
-        } else {
-            self.authority.to_string()
-        }
-    }
-}
-
-impl fmt::Display for Upstream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.scheme.as_str(), self.authority)
-    }
+fn refuse(field: &'static str, reason: impl Into<Cow<'static, str>>) -> RouteError {
+    RouteError { field, reason: reason.into() }
 }
 
 #[cfg(test)]

@@ -104,7 +104,10 @@ fn numbered(
     Ok((host, PortPart::Fixed(longest.port)))
 }
 
-fn with_short_labels(field: &'static str, authority: Authority) -> Result<Authority, RouteError> {
+pub(super) fn with_short_labels(
+    field: &'static str,
+    authority: Authority,
+) -> Result<Authority, RouteError> {
     match &authority.host {
         Host::Name(name) if name.split('.').any(|label| label.len() > MAX_LABEL) => {
             Err(refuse(field, "has a label of more than 63 characters"))

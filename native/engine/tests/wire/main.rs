@@ -18,6 +18,7 @@ mod harness;
 mod http2;
 mod http2_upstream;
 mod listen;
+mod local;
 mod log;
 mod loopback;
 mod malformed;
