@@ -24,8 +24,8 @@ use reason::Reason;
 /// Allows the page its own style, its own script and its own address, and nothing else. Frames may show it.
 /// The hashes are those of `style.css` and `script.js`, which a test checks.
 pub(crate) const SECURITY_POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-uDUO/nOVJLPJCxePrAgeSF/t0Y099YkmfZ4Q7JWB178='; \
-    script-src 'sha256-OZciU/klliXxI0ZyAC3Ntr83iHZxCkrkGc0YKqjU8XY='; \
+    style-src 'sha256-r2S1wMcGGZpHq6z25d+XX9E3xsRtw4raW331cBo8AmQ='; \
+    script-src 'sha256-EeTC0NLAXJMjPiebDjQ2aFNB46HpYgUJSwhecVl/2Ho='; \
     connect-src 'self'; base-uri 'none'; form-action 'none'";
 
 /// A request whose answer a person will look at, and where it leads.

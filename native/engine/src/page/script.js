@@ -61,7 +61,8 @@ function load() {
   try {
     sessionStorage.setItem(KEY, JSON.stringify([retries + 1, Date.now()]))
   } catch {}
-  location.reload()
+  /* As location.reload(), which in Electron 9 adds to the history. */
+  history.go(0)
 }
 
 /* Retries so far, those of the pages before this one too: a load may fail although the address answers. */
