@@ -24,7 +24,7 @@ use reason::Reason;
 /// Allows the page its own style, its own script and its own address, and nothing else. Frames may show it.
 /// The hashes are those of `style.css` and `script.js`, which a test checks.
 pub(crate) const SECURITY_POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-r2S1wMcGGZpHq6z25d+XX9E3xsRtw4raW331cBo8AmQ='; \
+    style-src 'sha256-uqK3Tsk39IfVqyscOEeBRfdnJXirBc1+5PiRDjV2pMI='; \
     script-src 'sha256-EeTC0NLAXJMjPiebDjQ2aFNB46HpYgUJSwhecVl/2Ho='; \
     connect-src 'self'; base-uri 'none'; form-action 'none'";
 
@@ -93,14 +93,14 @@ impl Navigation {
 fn wants_page(method: &Method, fields: &Fields) -> bool {
     let get =
         |name: &str| fields.get(name).map_or("", |value| str::from_utf8(value).unwrap_or_default());
-    match (get("sec-fetch-mode"), get("sec-fetch-dest")) {
-        ("", "") => {
+    match get("sec-fetch-mode") {
+        "" => {
             get("upgrade-insecure-requests") == "1"
                 && get("accept").contains("text/html")
                 && is_repeatable(method)
         }
-        (mode, destination) => {
-            mode == "navigate" && matches!(destination, "document" | "iframe" | "frame")
+        mode => {
+            mode == "navigate" && matches!(get("sec-fetch-dest"), "document" | "iframe" | "frame")
         }
     }
 }

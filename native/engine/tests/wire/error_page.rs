@@ -134,9 +134,11 @@ async fn what_is_not_about_the_upstream_stays_text() {
     let (context, other) = (proxy.routed("http://127.0.0.1:1"), proxy.context());
     let without = format!("GET http://localhost:3000/ HTTP/1.1\r\nHost: a\r\n{NAVIGATION}\r\n");
     let hostile = "GET / HTTP/1.1\r\nHost: <script>alert(1)</script>\r\n";
+    let smuggling = format!("Connection: Cookie\r\n{NAVIGATION}");
     let odd = "GET / HTTP/1.1\r\nHost: a\"onload=x\r\n";
     let cases = [
         (without, 407, "proxy authentication required\n"),
+        (context.ask("GET http://localhost:3000/", &smuggling), 400, "\n"),
         (format!("{hostile}{}{NAVIGATION}\r\n", other.field()), 400, "Host field is not valid\n"),
         (format!("{odd}{}{NAVIGATION}\r\n", context.field()), 400, "Host field is not valid\n"),
     ];
@@ -206,9 +208,9 @@ async fn each_failure_has_words_of_its_own() {
     assert!(wrong.1.contains(heading), "{}", wrong.1);
     assert!(wrong.1.contains("<dd>https://other.test, directly</dd>"), "{}", wrong.1);
 
-    let closes = async { drop(origin.accept().await) };
+    let hang_up = async { drop(origin.accept().await) };
     let url = origin.url();
-    let (closed, ()) = tokio::join!(page(&proxy, &context, &url), closes);
+    let (closed, ()) = tokio::join!(page(&proxy, &context, &url), hang_up);
     let heading = format!("<h1>{url} closed the connection before it answered.</h1>");
     assert!(closed.1.contains(&heading), "{}", closed.1);
 
