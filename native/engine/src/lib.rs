@@ -40,6 +40,7 @@ mod http1;
 mod http2_limits;
 mod intercept;
 mod options;
+mod page;
 mod relay;
 mod request;
 mod respond;

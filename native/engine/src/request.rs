@@ -18,6 +18,7 @@ use crate::error::ProxyError;
 use crate::exchange::Exchange;
 use crate::forward::forward;
 use crate::head::RequestHead;
+use crate::page::Navigation;
 use crate::respond;
 use crate::response::Response;
 use crate::upgrade::upgrade;
@@ -34,6 +35,7 @@ pub(crate) async fn serve(
         Err(error) => return Some(refuse(connection, &error)),
     };
     let exchange = Exchange::begin(connection, carrier, &head);
+    let navigation = Navigation::of(&head, &scope_of(&exchange), &connection.proxy.timeouts);
     let execution = unless_panicked(execute(&exchange, head, client));
     let mut response = match execution.await {
         Ok(response) => response,
@@ -41,7 +43,7 @@ pub(crate) async fn serve(
         Err(error) => {
             let asked = Some((&**exchange.context(), exchange.authority.as_str()));
             respond::report(&connection.proxy, asked, &error);
-            respond::with_error(&error)
+            respond::with_error(&error, navigation.as_deref())
         }
     };
     exchange.answered(response.head.status.as_u16());
@@ -64,7 +66,7 @@ fn who_asks(
 /// Answers a request of nobody in particular that cannot be served.
 pub(crate) fn refuse(connection: &Connection, error: &ProxyError) -> Response {
     respond::report(&connection.proxy, None, error);
-    respond::with_error(error)
+    respond::with_error(error, None)
 }
 
 async fn execute(
@@ -72,15 +74,17 @@ async fn execute(
     head: RequestHead,
     client: Client<'_>,
 ) -> Result<Response, ProxyError> {
-    let scope =
-        Scope { route: exchange.context().route.as_ref(), tunnel: exchange.connection.tunnel() };
-    match forward_proxy::decide(&head, &scope)? {
+    match forward_proxy::decide(&head, &scope_of(exchange))? {
         Action::Forward(upstream) => forward(exchange, head, client, &upstream).await,
         Action::Upgrade(upstream) => upgrade(exchange, head, client, &upstream).await,
         Action::Tunnel { asked, upstream } => connect::tunnel(exchange, &asked, &upstream).await,
         Action::Intercept { asked, upstream } => Ok(connect::intercept(exchange, asked, upstream)),
         Action::Respond(answer) => Ok(respond::with_answer(answer, exchange.context())),
     }
+}
+
+fn scope_of(exchange: &Exchange) -> Scope<'_> {
+    Scope { route: exchange.context().route.as_ref(), tunnel: exchange.connection.tunnel() }
 }
 
 /// A panic costs the request that ran into it, and nothing else.

@@ -12,6 +12,7 @@ use crate::decide::Answer;
 use crate::error::ProxyError;
 use crate::event::Event;
 use crate::head::ResponseHead;
+use crate::page::{Navigation, SECURITY_POLICY};
 use crate::response::{Body, Response};
 use crate::server::Proxy;
 
@@ -46,12 +47,21 @@ fn classify(error: &ProxyError) -> (StatusCode, &'static str) {
     }
 }
 
-/// The answer to a request that cannot be served.
-pub(crate) fn with_error(error: &ProxyError) -> Response {
+/// The answer to a request that cannot be served: a page where a navigation has failed at its upstream, and a
+/// short text otherwise.
+pub(crate) fn with_error(error: &ProxyError, navigation: Option<&Navigation>) -> Response {
     let (status, token) = classify(error);
     let mut head = ResponseHead::new(status);
     let fields = &mut head.fields;
-    fields.push("content-type", b"text/plain; charset=utf-8");
+    let text = if let Some(navigation) = navigation.filter(|_| is_about_upstream(status)) {
+        fields.push("content-type", b"text/html; charset=utf-8");
+        fields.push("cache-control", b"no-store");
+        fields.push("content-security-policy", SECURITY_POLICY.as_bytes());
+        navigation.page(error)
+    } else {
+        fields.push("content-type", b"text/plain; charset=utf-8");
+        format!("{error}\n")
+    };
     fields.push("proxy-status", format!("tabport; error={token}").as_bytes());
     match status {
         StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
@@ -63,9 +73,20 @@ pub(crate) fn with_error(error: &ProxyError) -> Response {
         }
         _ => {}
     }
-    let text = format!("{error}\n");
     fields.push("content-length", text.len().to_string().as_bytes());
     Response::new(head, Body::Own(Bytes::from(text)))
+}
+
+/// What goes wrong before there is an upstream is the client's to mend; no page could, by trying again.
+fn is_about_upstream(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT
+            | StatusCode::LOOP_DETECTED
+            | StatusCode::FORBIDDEN
+    )
 }
 
 /// An answer that needs no upstream.

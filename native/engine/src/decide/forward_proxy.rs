@@ -35,7 +35,8 @@ pub fn decide(head: &RequestHead, scope: &Scope<'_>) -> Result<Action, ProxyErro
     })
 }
 
-fn upstream_for(target: &Target, scope: &Scope<'_>) -> Upstream {
+/// Where a target leads.
+pub(crate) fn upstream_for(target: &Target, scope: &Scope<'_>) -> Upstream {
     let loopback = match scope.route {
         Some(route) if route.takes(&target.authority) => return route.lead(&target.authority),
         Some(_) if !target.authority.host.is_loopback() => Loopback::Refused,

@@ -11,6 +11,7 @@
 mod authentication;
 mod body;
 mod connect;
+mod error_page;
 mod events;
 mod forward;
 mod framing;

@@ -16,7 +16,12 @@ fn every_source_file_is_short_and_says_what_it_is() {
         let text = std::fs::read_to_string(&path).unwrap();
         let lines = text.lines().count();
         assert!(lines <= 300, "{} has {lines} lines", path.display());
-        assert!(text.starts_with("//! "), "{} does not open with what it is for", path.display());
+        let opening = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("rs") => "//! ",
+            Some("html") => "<!doctype html>",
+            _ => "/* ",
+        };
+        assert!(text.starts_with(opening), "{} does not open with what it is for", path.display());
     }
 }
 
