@@ -31,6 +31,7 @@ pub(crate) async fn tunnel(
     let dialled = upstream::open_tunnel(proxy, &exchange.context, upstream, asked).await?;
     let downstream = hyper::upgrade::on(&mut request);
     Tunnel::open(proxy, &exchange.context, TunnelKind::Connect, asked.to_string())
+        .holding(exchange.tunnel_slot())
         .spawn(Stream::upgraded(downstream), async { Ok(dialled) });
     Ok(respond::with_tunnel())
 }
@@ -45,6 +46,7 @@ pub(crate) fn intercept(
     let downstream = hyper::upgrade::on(&mut request);
     let proxy = Arc::clone(&exchange.connection.proxy);
     let context = Arc::clone(&exchange.context);
-    Interception { proxy, context, asked, upstream }.spawn(downstream);
+    let slot = exchange.tunnel_slot();
+    Interception { proxy, context, asked, upstream, slot }.spawn(downstream);
     respond::with_tunnel()
 }

@@ -25,6 +25,7 @@ use crate::context::Context;
 use crate::counters::Counted;
 use crate::event::{Event, Phase};
 use crate::http2_limits;
+use crate::limits::Slot;
 use crate::request;
 use crate::server::Proxy;
 use crate::stream::Stream;
@@ -45,7 +46,7 @@ pub(crate) enum Identity {
     /// Every request says so itself, by its credentials.
     PerRequest,
     /// Those of the context that opened the tunnel around this connection.
-    Tunnel { context: Arc<Context>, authority: Authority },
+    Tunnel { context: Arc<Context>, authority: Authority, slot: Slot },
 }
 
 impl Connection {
@@ -59,9 +60,10 @@ impl Connection {
         proxy: &Arc<Proxy>,
         context: Arc<Context>,
         authority: Authority,
+        slot: Slot,
     ) -> Arc<Self> {
         let closed = context.released.child_token();
-        Self::new(proxy, Identity::Tunnel { context, authority }, closed)
+        Self::new(proxy, Identity::Tunnel { context, authority, slot }, closed)
     }
 
     fn new(proxy: &Arc<Proxy>, identity: Identity, closed: CancellationToken) -> Arc<Self> {
@@ -76,6 +78,14 @@ impl Connection {
         match &self.identity {
             Identity::PerRequest => None,
             Identity::Tunnel { authority, .. } => Some(authority),
+        }
+    }
+
+    /// The place of the tunnel around this connection.
+    pub(crate) fn tunnel_slot(&self) -> Option<Slot> {
+        match &self.identity {
+            Identity::PerRequest => None,
+            Identity::Tunnel { slot, .. } => Some(slot.clone()),
         }
     }
 
@@ -161,6 +171,7 @@ async fn serve_http1(stream: Stream, connection: Arc<Connection>) -> hyper::Resu
 }
 
 async fn serve_http2(stream: Stream, connection: Arc<Connection>) -> hyper::Result<()> {
+    let head_bytes = connection.proxy.limits.head_bytes;
     http2::Builder::new(Streams(Arc::clone(&connection)))
         .timer(TokioTimer::new())
         .initial_stream_window_size(http2_limits::STREAM_WINDOW)
@@ -168,6 +179,7 @@ async fn serve_http2(stream: Stream, connection: Arc<Connection>) -> hyper::Resu
         .keep_alive_interval(http2_limits::PING_EVERY)
         .keep_alive_timeout(http2_limits::PING_TIMEOUT)
         .max_concurrent_streams(http2_limits::STREAMS)
+        .max_header_list_size(head_bytes)
         .auto_date_header(false)
         .serve_connection(TokioIo::new(stream), service(connection))
         .await

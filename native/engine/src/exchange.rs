@@ -3,8 +3,8 @@
 //! Bodies hold the exchange while they move, so it ends when the last of them does, however that comes
 //! about; the embedder is told then.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
@@ -18,6 +18,7 @@ use crate::connection::Connection;
 use crate::context::Context;
 use crate::counters::Counted;
 use crate::event::{Event, Outcome};
+use crate::limits::{Slot, Slots};
 
 /// An exchange in flight.
 pub(crate) struct Exchange {
@@ -33,6 +34,7 @@ pub(crate) struct Exchange {
     method: String,
     path: String,
     counted: Counted,
+    slots: OnceLock<Slots>,
 }
 
 impl Exchange {
@@ -56,6 +58,7 @@ impl Exchange {
             method: text(request.method().as_str()),
             path: text(request.uri().path()),
             counted,
+            slots: OnceLock::new(),
             connection,
             context,
         })
@@ -73,6 +76,16 @@ impl Exchange {
             self.completed();
         }
         response.map(|body| body.of(self))
+    }
+
+    /// Keeps what its context's limits have granted until it ends.
+    pub(crate) fn hold(&self, slots: Slots) {
+        let _ = self.slots.set(slots);
+    }
+
+    /// The place of the tunnel that it turns into.
+    pub(crate) fn tunnel_slot(&self) -> Slot {
+        self.slots.get().map(|slots| slots.tunnel.clone()).unwrap_or_default()
     }
 
     pub(crate) fn moved_up(&self, bytes: usize) {

@@ -1,6 +1,6 @@
 //! One request, from its head to its answer. Read this page first.
 //!
-//! Authenticate, decide, execute, respond: whatever fails on the way is answered by `respond`, the one
+//! Authenticate, decide, admit, execute, respond: whatever fails on the way is answered by `respond`, the one
 //! table from error to status.
 
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use crate::decide::{Action, RequestHead, Scope, forward_proxy};
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
 use crate::forward::forward;
+use crate::limits;
 use crate::respond;
 use crate::upgrade::upgrade;
 
@@ -63,7 +64,9 @@ async fn execute(
     };
     let scope =
         Scope { route: exchange.context.route.as_ref(), tunnel: exchange.connection.tunnel() };
-    match forward_proxy::decide(&head, &scope)? {
+    let action = forward_proxy::decide(&head, &scope)?;
+    limits::admit(exchange, &action)?;
+    match action {
         Action::Forward(upstream) => forward(exchange, request, &upstream).await,
         Action::Upgrade(upstream) => upgrade(exchange, request, &upstream).await,
         Action::Tunnel { asked, upstream } => {

@@ -3,8 +3,12 @@
 //! Every error has a status, an error token of RFC 9209 and a short text. None of them says more about the
 //! inside than the client may know.
 
+use std::fmt::Write as _;
+use std::time::Duration;
+
 use hyper::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
+    RETRY_AFTER,
 };
 use hyper::{Response, StatusCode};
 
@@ -41,6 +45,11 @@ fn classify(error: &ProxyError) -> (StatusCode, &'static str) {
         ProxyError::UpstreamProtocol(_) => (StatusCode::BAD_GATEWAY, "http_protocol_error"),
         ProxyError::ResponseTimeout => (StatusCode::GATEWAY_TIMEOUT, "http_response_timeout"),
         ProxyError::GatewayRefused(_) => (StatusCode::BAD_GATEWAY, "destination_unavailable"),
+        ProxyError::ConnectionLimit(_)
+        | ProxyError::RequestLimit(_)
+        | ProxyError::TunnelLimit(_) => (StatusCode::SERVICE_UNAVAILABLE, "http_request_denied"),
+        ProxyError::RateLimit(_) => (StatusCode::TOO_MANY_REQUESTS, "http_request_denied"),
+        ProxyError::BreakerOpen(_) => (StatusCode::SERVICE_UNAVAILABLE, "destination_unavailable"),
     }
 }
 
@@ -53,6 +62,9 @@ pub(crate) fn with_error(error: &ProxyError) -> Response<ResponseBody> {
     fields.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     if let Ok(value) = HeaderValue::try_from(format!("tabport; error={token}")) {
         fields.insert(PROXY_STATUS, value);
+    }
+    if let Some(wait) = error.retry_after() {
+        fields.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
     }
     match status {
         StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
@@ -67,6 +79,24 @@ pub(crate) fn with_error(error: &ProxyError) -> Response<ResponseBody> {
         _ => {}
     }
     response
+}
+
+/// Rounded up, and not zero, which would invite the next attempt at once.
+fn whole_seconds(wait: Duration) -> u64 {
+    let begun = u64::from(wait.subsec_nanos() > 0);
+    wait.as_secs().saturating_add(begun).max(1)
+}
+
+/// The same answer in HTTP/1.1, for a connection that gets no other.
+pub(crate) fn to_text(error: &ProxyError) -> String {
+    let response = with_error(error);
+    let mut text = format!("HTTP/1.1 {}\r\n", response.status());
+    for (name, value) in response.headers() {
+        let _ = write!(text, "{name}: {}\r\n", value.to_str().unwrap_or_default());
+    }
+    let body = format!("{error}\n");
+    let _ = write!(text, "content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+    text
 }
 
 /// An answer that needs no upstream.

@@ -16,6 +16,7 @@ use crate::context::{ContextInfo, Contexts};
 use crate::counters::{Counters, Stats};
 use crate::error::{ContextError, StartError};
 use crate::event::{Event, EventSink};
+use crate::limits::{self, Connections, ContextLimits, Limits};
 use crate::options::{ServerOptions, Timeouts};
 use crate::route::Route;
 use crate::stream::Stream;
@@ -38,6 +39,8 @@ impl Server {
             address,
             http2: options.http2,
             timeouts: options.timeouts,
+            connections: Connections::new(options.limits.connections),
+            limits: options.limits,
             dialer: Dialer::new(&options, address)?,
             contexts: Contexts::default(),
             counters: Counters::default(),
@@ -56,13 +59,29 @@ impl Server {
         self.proxy.address
     }
 
+    /// The limits of a context that is not given its own.
+    #[must_use]
+    pub fn context_limits(&self) -> &ContextLimits {
+        &self.proxy.limits.context
+    }
+
     /// Makes a context for a `WebContents`; one it already had is released.
     pub fn create_context(
         &self,
         web_contents_id: u32,
         route: Option<Route>,
     ) -> Result<ContextInfo, ContextError> {
-        self.proxy.contexts.create(web_contents_id, route, &self.proxy.stopping)
+        self.create_context_with_limits(web_contents_id, route, &self.proxy.limits.context)
+    }
+
+    /// Makes a context with limits of its own, in place of the server's.
+    pub fn create_context_with_limits(
+        &self,
+        web_contents_id: u32,
+        route: Option<Route>,
+        limits: &ContextLimits,
+    ) -> Result<ContextInfo, ContextError> {
+        self.proxy.contexts.create(web_contents_id, route, limits, &self.proxy.stopping)
     }
 
     /// Releases a context: its credentials die, and its requests, tunnels and upstream connections end.
@@ -91,6 +110,8 @@ pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     pub(crate) http2: bool,
     pub(crate) timeouts: Timeouts,
+    pub(crate) limits: Limits,
+    pub(crate) connections: Connections,
     pub(crate) dialer: Dialer,
     pub(crate) contexts: Contexts,
     pub(crate) counters: Counters,
@@ -140,10 +161,11 @@ async fn accept_loop(listener: &TcpListener, proxy: &Arc<Proxy>) {
 }
 
 fn begin(socket: TcpStream, proxy: &Arc<Proxy>) {
+    let Some(slot) = proxy.connections.enter() else { return limits::turn_away(socket, proxy) };
     // A head and a short body are two writes now and then; Nagle's algorithm would hold back the second.
     let _ = socket.set_nodelay(true);
     let connection = Connection::accepted(proxy);
-    proxy.tasks.spawn(connection::serve(Stream::from(socket), connection));
+    proxy.tasks.spawn(connection::serve(Stream::from(socket).holding(slot), connection));
 }
 
 /// When no descriptor is left, `accept` fails at once, again and again, until some are closed.

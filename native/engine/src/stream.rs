@@ -14,11 +14,15 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use crate::limits::Slot;
+
 /// A byte stream that begins with the bytes already read from it.
 #[derive(Debug)]
 pub(crate) struct Stream {
     early: Bytes,
     io: Io,
+    /// The connection's place among those that the server may have.
+    slot: Slot,
 }
 
 #[derive(Debug)]
@@ -29,6 +33,16 @@ enum Io {
 }
 
 impl Stream {
+    fn new(io: Io) -> Self {
+        Self { early: Bytes::new(), io, slot: Slot::default() }
+    }
+
+    /// Keeps a place taken until this is dropped.
+    pub(crate) fn holding(mut self, slot: Slot) -> Self {
+        self.slot = slot;
+        self
+    }
+
     /// What is left of a connection after an upgrade or a CONNECT.
     pub(crate) async fn upgraded(upgrade: OnUpgrade) -> hyper::Result<Self> {
         Ok(match upgrade.await?.downcast::<TokioIo<Self>>() {
@@ -37,7 +51,7 @@ impl Stream {
                 stream.give_back(parts.read_buf);
                 stream
             }
-            Err(upgraded) => Self { early: Bytes::new(), io: Io::Http2(TokioIo::new(upgraded)) },
+            Err(upgraded) => Self::new(Io::Http2(TokioIo::new(upgraded))),
         })
     }
 
@@ -55,13 +69,13 @@ impl Stream {
 
 impl From<TcpStream> for Stream {
     fn from(tcp: TcpStream) -> Self {
-        Self { early: Bytes::new(), io: Io::Tcp(tcp) }
+        Self::new(Io::Tcp(tcp))
     }
 }
 
 impl From<TlsStream<TcpStream>> for Stream {
     fn from(tls: TlsStream<TcpStream>) -> Self {
-        Self { early: Bytes::new(), io: Io::Tls(Box::new(tls)) }
+        Self::new(Io::Tls(Box::new(tls)))
     }
 }
 

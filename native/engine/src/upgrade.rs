@@ -68,6 +68,7 @@ fn switch(
     let upstream = hyper::upgrade::on(&mut response);
     let (proxy, context) = (&exchange.connection.proxy, &exchange.context);
     Tunnel::open(proxy, context, TunnelKind::Upgrade, exchange.authority.clone())
+        .holding(exchange.tunnel_slot())
         .spawn(Stream::upgraded(downstream), Stream::upgraded(upstream));
     let mut response = relay(response, |_| ResponseBody::own(String::new()));
     name_protocol(response.headers_mut(), switched);

@@ -14,7 +14,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::sender::Sender;
-use super::{Alpn, dial, drive, failed};
+use super::{Alpn, check_breaker, dial, drive, failed};
 use crate::authority::Scheme;
 use crate::body::RequestBody;
 use crate::error::ProxyError;
@@ -104,6 +104,7 @@ impl Origin {
             match self.begin_dialling() {
                 Ok(guard) => _dialling = Some(guard),
                 Err(other) => {
+                    check_breaker(&exchange.context, upstream)?;
                     other.cancelled().await;
                     if let Some(sender) = self.take() {
                         return Ok(sender);
