@@ -5,10 +5,11 @@
 
 use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
-use tabport_engine::{Route, RouteFields};
+use tabport_engine::{self as engine, Route, RouteFields};
 
 use crate::argument::Argument;
 use crate::error::{Failure, INVALID_ROUTE};
+use crate::limits::{self, ContextLimits};
 
 /// Leads to a cmux machine: `http://localhost:3000` to `https://cmux-{morphId}-{scope}-3000.{domainSuffix}`.
 #[napi(object, object_from_js = false, object_to_js = false)]
@@ -19,6 +20,8 @@ pub struct ProxyRoute {
     pub scope: String,
     /// The provider's domain, such as `cmux.app`, without a leading dot.
     pub domain_suffix: String,
+    /// Limits of this context, each in place of the proxy's.
+    pub limits: Option<ContextLimits>,
 }
 
 /// Leads to a workspace gateway, which is told the port that was asked for in `X-Cmux-*` fields.
@@ -28,6 +31,8 @@ pub struct GatewayRoute {
     pub cmux_proxy_origin: String,
     /// The workspace the gateway is to look in.
     pub workspace: Option<String>,
+    /// Limits of this context, each in place of the proxy's.
+    pub limits: Option<ContextLimits>,
 }
 
 /// Leads to an origin of any provider.
@@ -36,16 +41,23 @@ pub struct UpstreamRoute {
     /// An origin in which `{port}` stands for the port that was asked for, such as
     /// `https://{port}-abc.preview.example` or `http://127.18.0.1:{port}`.
     pub upstream: String,
+    /// Limits of this context, each in place of the proxy's.
+    pub limits: Option<ContextLimits>,
 }
 
-/// The `route` argument; `undefined` is no route.
-pub(crate) fn parse(route: Unknown<'_>) -> Result<Option<Route>, Failure> {
+/// The `route` argument, and the limits it comes with, or the server's; `undefined` is no route.
+pub(crate) fn parse(
+    route: Unknown<'_>,
+    server: &engine::ContextLimits,
+) -> Result<(Option<Route>, engine::ContextLimits), Failure> {
     const MEMBERS: &[&str] =
-        &["upstream", "cmuxProxyOrigin", "workspace", "morphId", "scope", "domainSuffix"];
+        &["upstream", "cmuxProxyOrigin", "workspace", "morphId", "scope", "domainSuffix", "limits"];
     let Some(route) = Argument::new("route", route).with_code(INVALID_ROUTE).present() else {
-        return Ok(None);
+        return Ok((None, *server));
     };
     let fields = route.object(MEMBERS)?;
+    let limits = fields.get("limits")?.map(|own| limits::of_context(own, server));
+    let limits = limits.transpose()?.unwrap_or(*server);
     let text = |name| fields.get(name)?.map(|field| field.string()).transpose();
     let fields = RouteFields {
         morph_id: text("morphId")?,
@@ -55,5 +67,5 @@ pub(crate) fn parse(route: Unknown<'_>) -> Result<Option<Route>, Failure> {
         workspace: text("workspace")?,
         upstream: text("upstream")?,
     };
-    Ok(Some(Route::parse(&fields)?))
+    Ok((Some(Route::parse(&fields)?), limits))
 }
