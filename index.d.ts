@@ -134,8 +134,8 @@ export interface ContextLimits {
    */
   concurrentRequests?: number
   /**
-   * Tunnels at once: by CONNECT, as browsers open `https:` and `ws:`, or a WebSocket by upgrade. A further one is
-   * answered 503 with `Retry-After`.
+   * Tunnels at once: by CONNECT, as browsers open `https:` and `ws:` (a WebSocket inside is one with it), or by
+   * an upgrade. A further one is answered 503 with `Retry-After`.
    *
    * @defaultValue `0`
    */

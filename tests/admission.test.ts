@@ -170,13 +170,15 @@ test('connections: a further one is told 503 unasked, and is only in the events'
 test('the breaker: 503 with the time that is left, and nothing is dialled', async () => {
   const origin = await startOrigin(text('up'))
   await origin.close()
-  const proxy = await startProxy({ limits: { context: { breaker: { failures: 2, openMs: 599_500 } } } })
+  const proxy = await startProxy({ limits: { context: { breaker: { failures: 2, openMs: 600_000 } } } })
   const ask = await asker(proxy, proxy.createContext(1), `127.0.0.1:${origin.port}`)
   expect([(await ask()).status, (await ask()).status]).toEqual([502, 502])
   const again = await startOrigin(text('up'), { port: origin.port })
   const refused = await ask()
   expect(refused.status).toBe(503)
-  expect(refused.all('Retry-After')).toEqual(['600'])
+  const left = Number(refused.all('Retry-After')[0])
+  expect(left).toBeGreaterThan(540)
+  expect(left).toBeLessThanOrEqual(600)
   expect(refused.all('Proxy-Status')).toEqual([UNAVAILABLE])
   expect(again.connections).toBe(0)
 })
@@ -197,6 +199,25 @@ describe("a route's limits", () => {
     }
     const ask = await asker(proxy, context, authority)
     expect((await ask()).status).toBe(503)
+  })
+
+  test.each([
+    ['a rate of its own has no burst from elsewhere', { requestsPerSecond: 1 }, 1],
+    ['a burst of its own goes with the rate of the proxy', { burst: 2 }, 2],
+    ['neither is both of the proxy', {}, 50],
+  ])('%s', async (_what, limits, burst) => {
+    const { origin, route } = await startWorkspace(text('served'))
+    const proxy = await startProxy({ limits: { context: { requestsPerSecond: 1, burst: 50 } } })
+    const ask = await asker(proxy, proxy.createContext(1, { ...route, limits }), `localhost:${origin.port}`)
+    let served = 0
+    await until('one is refused', async () => {
+      const { status } = await ask()
+      served += Number(status === 200)
+      return status === 429
+    })
+    // One more for each second that it may have taken on a busy machine.
+    expect(served).toBeGreaterThanOrEqual(burst)
+    expect(served).toBeLessThan(burst + 10)
   })
 
   test('leave what they do not name as the proxy has it, and turn off what they name with 0', async () => {

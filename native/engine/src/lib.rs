@@ -15,8 +15,9 @@
 //! # Reading order
 //!
 //! The path of one request is the order in which to read: [`server`] accepts, `connection` tells h1 from
-//! h2, `request` is the page to read first, then `authenticate`, [`decide`] and [`target`], `forward` or
-//! `upgrade` or `connect`, `tunnel` or `intercept`, and `respond`, the one table from error to status.
+//! h2, `request` is the page to read first, then `authenticate`, [`decide`] and [`target`], `limits`,
+//! `forward` or `upgrade` or `connect`, `tunnel` or `intercept`, and `respond`, the one table from error to
+//! status.
 
 #![forbid(unsafe_code)]
 

@@ -131,3 +131,20 @@ pub(crate) fn report(proxy: &Proxy, asked: Option<(&Context, &str)>, error: &Pro
         message: error.to_string(),
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retry_is_never_asked_for_too_early() {
+        let nanos = Duration::from_nanos;
+        for (wait, seconds) in
+            [(0, 1), (1, 1), (1_000_000_000, 1), (1_000_000_001, 2), (4_999_999_999, 5)]
+        {
+            let answer = with_error(&ProxyError::BreakerOpen(nanos(wait)));
+            assert_eq!(answer.headers()[RETRY_AFTER], seconds.to_string(), "{wait}");
+        }
+        assert_eq!(whole_seconds(Duration::MAX), u64::MAX);
+    }
+}
