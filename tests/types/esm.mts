@@ -1,5 +1,6 @@
 // The package's types as an ES module project sees them. `tsc` checks this file; nothing runs it.
 import {
+  type ContextLimits,
   type GatewayRoute,
   type ListenOptions,
   type ProxyContextInfo,
@@ -13,7 +14,8 @@ import { createTabport } from 'tabport/electron'
 
 const morph: ProxyRoute = { morphId: 'abc', scope: 'base', domainSuffix: 'preview.example' }
 const gateway: GatewayRoute = { cmuxProxyOrigin: 'http://127.0.0.1:39379', workspace: 'one' }
-const template: UpstreamRoute = { upstream: 'https://{port}-abc.preview.example' }
+const limits: ContextLimits = { tunnels: 0, breaker: { failures: 5, openMs: 1_000 } }
+const template: UpstreamRoute = { upstream: 'https://{port}-abc.preview.example', limits }
 
 const options: ListenOptions = {
   host: '127.0.0.1',
@@ -21,6 +23,12 @@ const options: ListenOptions = {
   http2: true,
   connectTo: { 'a.example:443': '127.0.0.1:8443' },
   timeouts: { connect: 1_000, tlsHandshake: 1_000, requestHead: 1_000, responseHead: 1_000, idle: 0, halfClose: 1_000 },
+  limits: {
+    headBytes: 65_536,
+    headFields: 128,
+    connections: 1_000,
+    context: { concurrentRequests: 100, tunnels: 50, requestsPerSecond: 500, burst: 1_000, breaker: { failures: 3 } },
+  },
   allowNonLoopback: false,
   onEvent: report,
 }
@@ -67,6 +75,8 @@ export async function refused(proxy: ProxyServer): Promise<void> {
   proxy.createContext('1')
   // @ts-expect-error: a route is complete.
   proxy.createContext(1, { morphId: 'abc' })
+  // @ts-expect-error: limits alone are no route.
+  proxy.createContext(1, { limits })
   // @ts-expect-error: there is no such option.
   await ProxyServer.listen({ hots: '127.0.0.1' })
 }

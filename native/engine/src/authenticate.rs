@@ -78,11 +78,13 @@ fn decode(field: &str) -> Option<Zeroizing<Vec<u8>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::ContextLimits;
 
     #[test]
     fn only_one_valid_field_passes() {
         let contexts = Contexts::default();
-        let info = contexts.create(7, None, &CancellationToken::new()).unwrap();
+        let info =
+            contexts.create(7, None, &ContextLimits::default(), &CancellationToken::new()).unwrap();
         let basic = |text: &str| base64::prelude::BASE64_STANDARD.encode(text);
         let good = basic(&format!("{}:{}", info.username, *info.password));
         let mut memory = Memory::default();

@@ -25,7 +25,8 @@ pub(crate) async fn tunnel(
     let (proxy, context) = (&exchange.connection.proxy, exchange.context());
     // A client that has ended its half already may still wait for the other.
     let dialled = Box::pin(upstream::open_tunnel(proxy, context, upstream, asked)).await?;
-    let tunnel = Tunnel::open(proxy, context, TunnelKind::Connect, asked.to_string());
+    let tunnel = Tunnel::open(proxy, context, TunnelKind::Connect, asked.to_string())
+        .holding(exchange.tunnel_slot());
     let switch = Some(Switch::Tunnel(tunnel, dialled));
     Ok(Response { switch, ..respond::with_tunnel() })
 }
@@ -34,6 +35,7 @@ pub(crate) async fn tunnel(
 pub(crate) fn intercept(exchange: &Exchange, asked: Authority, upstream: Upstream) -> Response {
     let proxy = Arc::clone(&exchange.connection.proxy);
     let context = Arc::clone(exchange.context());
-    let switch = Some(Switch::Intercept(Interception { proxy, context, asked, upstream }));
+    let slot = exchange.tunnel_slot();
+    let switch = Some(Switch::Intercept(Interception { proxy, context, asked, upstream, slot }));
     Response { switch, ..respond::with_tunnel() }
 }

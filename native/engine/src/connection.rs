@@ -26,8 +26,10 @@ use crate::body::ResponseBody;
 use crate::client::{Client, Http2Upload};
 use crate::context::Context;
 use crate::counters::Counted;
+use crate::error::ProxyError;
 use crate::event::{Event, Phase};
 use crate::head::RequestHead;
+use crate::limits::Slot;
 use crate::request;
 use crate::response::Body;
 use crate::server::Proxy;
@@ -50,7 +52,7 @@ pub(crate) enum Identity {
     /// Every request says so itself, by its credentials.
     PerRequest,
     /// Those of the context that opened the tunnel around this connection.
-    Tunnel { context: Arc<Context>, authority: Authority },
+    Tunnel { context: Arc<Context>, authority: Authority, slot: Slot },
 }
 
 impl Connection {
@@ -64,9 +66,10 @@ impl Connection {
         proxy: &Arc<Proxy>,
         context: Arc<Context>,
         authority: Authority,
+        slot: Slot,
     ) -> Arc<Self> {
         let closed = context.released.child_token();
-        Self::new(proxy, Identity::Tunnel { context, authority }, closed)
+        Self::new(proxy, Identity::Tunnel { context, authority, slot }, closed)
     }
 
     fn new(proxy: &Arc<Proxy>, identity: Identity, closed: CancellationToken) -> Arc<Self> {
@@ -81,6 +84,14 @@ impl Connection {
         match &self.identity {
             Identity::PerRequest => None,
             Identity::Tunnel { authority, .. } => Some(authority),
+        }
+    }
+
+    /// The place of the tunnel around this connection.
+    pub(crate) fn tunnel_slot(&self) -> Option<Slot> {
+        match &self.identity {
+            Identity::PerRequest => None,
+            Identity::Tunnel { slot, .. } => Some(slot.clone()),
         }
     }
 
@@ -155,8 +166,13 @@ async fn serve_stream(
     let (parts, body) = request.into_parts();
     let (head, mut upload) = (RequestHead::of_http2(&parts), Http2Upload::new(body));
     let client = Client::Http2(&mut upload);
-    let response = request::serve(&connection, head, &mut Memory::default(), client).await;
-    let response = response.ok_or(ClientGone)?;
+    let fields = u32::try_from(head.fields.iter().count()).unwrap_or(u32::MAX);
+    let response = if fields > connection.proxy.limits.head_fields {
+        request::refuse(&connection, &ProxyError::HeadTooLarge)
+    } else {
+        let response = request::serve(&connection, head, &mut Memory::default(), client).await;
+        response.ok_or(ClientGone)?
+    };
     if let (Some(switch), Some(upgrade)) = (response.switch, upgrade) {
         switch.spawn(Stream::upgraded(upgrade));
     }
@@ -171,6 +187,7 @@ async fn serve_stream(
 }
 
 async fn serve_http2(stream: Stream, connection: Arc<Connection>) -> hyper::Result<()> {
+    let head_bytes = connection.proxy.limits.head_bytes;
     http2::Builder::new(Streams(Arc::clone(&connection)))
         .timer(TokioTimer::new())
         .initial_stream_window_size(http2_limits::STREAM_WINDOW)
@@ -178,6 +195,7 @@ async fn serve_http2(stream: Stream, connection: Arc<Connection>) -> hyper::Resu
         .keep_alive_interval(http2_limits::PING_EVERY)
         .keep_alive_timeout(http2_limits::PING_TIMEOUT)
         .max_concurrent_streams(http2_limits::STREAMS)
+        .max_header_list_size(head_bytes)
         .auto_date_header(false)
         .serve_connection(
             TokioIo::new(stream),

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::error::ContextError;
+use crate::limits::{Admission, Breakers, ContextLimits};
 use crate::route::Route;
 use crate::upstream::Pool;
 
@@ -45,6 +46,9 @@ pub(crate) struct Context {
     pub(crate) web_contents_id: u32,
     pub(crate) route: Option<Route>,
     pub(crate) pool: Pool,
+    /// What it is limited to; `None` where it is not.
+    pub(crate) admission: Option<Admission>,
+    pub(crate) breakers: Option<Breakers>,
     /// Cancelled when the context is released, or the server stopped.
     pub(crate) released: CancellationToken,
     password: Zeroizing<String>,
@@ -130,6 +134,7 @@ impl Contexts {
         &self,
         web_contents_id: u32,
         route: Option<Route>,
+        limits: &ContextLimits,
         stop: &CancellationToken,
     ) -> Result<ContextInfo, ContextError> {
         let id = format!("wc-{web_contents_id}-{}", random_hex::<8>()?);
@@ -139,6 +144,8 @@ impl Contexts {
             web_contents_id,
             route,
             pool: Pool::default(),
+            admission: Admission::new(limits),
+            breakers: limits.breaker.map(Breakers::new),
             released: stop.child_token(),
             password: password.clone(),
             carriers: Mutex::default(),
@@ -179,10 +186,11 @@ impl Contexts {
         self.0.read().by_id.len()
     }
 
-    /// Closes the upstream connections that have been idle for too long.
+    /// Closes the upstream connections that have been idle for too long, and forgets old failures.
     pub(crate) fn close_idle_upstreams(&self) {
         for context in self.0.read().by_id.values() {
             context.pool.close_idle();
+            context.breakers.as_ref().inspect(|breakers| breakers.forget_old());
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use hyper::StatusCode;
 use thiserror::Error;
@@ -74,6 +75,36 @@ pub enum ProxyError {
     /// The context was released while its request was in flight.
     #[error("the context was released")]
     Released,
+    /// The server has as many connections as it may have; when to come back.
+    #[error("the proxy has as many connections as it may have")]
+    ConnectionLimit(Duration),
+    /// The context has as many requests in flight as it may have; when to come back.
+    #[error("the context has as many requests in flight as it may have")]
+    RequestLimit(Duration),
+    /// The context has as many tunnels as it may have; when to come back.
+    #[error("the context has as many tunnels as it may have")]
+    TunnelLimit(Duration),
+    /// The context asks faster than it may; when to come back.
+    #[error("the context asks faster than it may")]
+    RateLimit(Duration),
+    /// The upstream could not be reached several times in a row; when it will be tried again.
+    #[error("the upstream could not be reached several times in a row, and is left alone for now")]
+    BreakerOpen(Duration),
+}
+
+impl ProxyError {
+    /// After what time the same request may do better, where that is known.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::ConnectionLimit(wait)
+            | Self::RequestLimit(wait)
+            | Self::TunnelLimit(wait)
+            | Self::RateLimit(wait)
+            | Self::BreakerOpen(wait) => Some(*wait),
+            _ => None,
+        }
+    }
 }
 
 /// Why a server did not start.

@@ -3,8 +3,8 @@
 //! Bodies hold the exchange while they move, so it ends when the last of them does, however that comes
 //! about; the embedder is told then.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -14,6 +14,7 @@ use crate::context::{Carrier, Context};
 use crate::counters::Counted;
 use crate::event::{Event, Outcome};
 use crate::head::RequestHead;
+use crate::limits::{Slot, Slots};
 use crate::target;
 
 /// An exchange in flight.
@@ -31,6 +32,7 @@ pub(crate) struct Exchange {
     method: String,
     path: String,
     _counted: Counted,
+    slots: OnceLock<Slots>,
 }
 
 impl Exchange {
@@ -53,6 +55,7 @@ impl Exchange {
             method: text(&|| request.method.to_string()),
             path: text(&|| request.path().into_owned()),
             _counted: connection.proxy.counters.requests.enter(),
+            slots: OnceLock::new(),
             connection: Arc::clone(connection),
             carrier,
         })
@@ -66,6 +69,16 @@ impl Exchange {
     pub(crate) fn answered(&self, status: u16) {
         self.status.store(status, Relaxed);
         *self.head.lock() = self.begun.elapsed();
+    }
+
+    /// Keeps what its context's limits have granted until it ends.
+    pub(crate) fn hold(&self, slots: Slots) {
+        let _ = self.slots.set(slots);
+    }
+
+    /// The place of the tunnel that it turns into.
+    pub(crate) fn tunnel_slot(&self) -> Slot {
+        self.slots.get().map(|slots| slots.tunnel.clone()).unwrap_or_default()
     }
 
     pub(crate) fn moved_up(&self, bytes: usize) {

@@ -15,6 +15,7 @@ use crate::authority::Authority;
 use crate::connection::{self, Connection};
 use crate::context::Context;
 use crate::event::TunnelKind;
+use crate::limits::Slot;
 use crate::respond;
 use crate::route::Upstream;
 use crate::server::Proxy;
@@ -28,14 +29,15 @@ pub(crate) struct Interception {
     pub(crate) context: Arc<Context>,
     pub(crate) asked: Authority,
     pub(crate) upstream: Upstream,
+    pub(crate) slot: Slot,
 }
 
 impl Interception {
     /// Looks at what comes, and serves or relays it.
     pub(crate) async fn run(self, mut stream: Stream) {
         // Made before it is known to be one, so that a silent client is counted.
-        let connection =
-            Connection::inside(&self.proxy, Arc::clone(&self.context), self.asked.clone());
+        let (context, asked) = (Arc::clone(&self.context), self.asked.clone());
+        let connection = Connection::inside(&self.proxy, context, asked, self.slot.clone());
         let limit = self.proxy.timeouts.request_head;
         match timeout(limit, opens_with_http(&mut stream)).await {
             Ok(Ok(true)) => connection::serve(stream, connection).await,
@@ -49,10 +51,11 @@ impl Interception {
 
     /// The client already has its 200: when the route fails now, the tunnel just ends.
     async fn relay(self, stream: Stream) {
-        let Self { proxy, context, asked, upstream } = self;
+        let Self { proxy, context, asked, upstream, slot } = self;
         match upstream::open_tunnel(&proxy, &context, &upstream, &asked).await {
             Ok(dialled) => {
                 Tunnel::open(&proxy, &context, TunnelKind::Connect, asked.to_string())
+                    .holding(slot)
                     .run(stream, dialled)
                     .await;
             }

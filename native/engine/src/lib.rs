@@ -15,8 +15,9 @@
 //! # Reading order
 //!
 //! The path of one request is the order in which to read: [`server`] accepts, `connection` tells h1 from
-//! h2, `request` is the page to read first, then `authenticate`, [`decide`] and [`target`], `forward` or
-//! `upgrade` or `connect`, `tunnel` or `intercept`, and `respond`, the one table from error to status.
+//! h2, `request` is the page to read first, then `authenticate`, [`decide`] and [`target`], `limits`,
+//! `forward` or `upgrade` or `connect`, `tunnel` or `intercept`, and `respond`, the one table from error to
+//! status.
 
 #![forbid(unsafe_code)]
 
@@ -39,6 +40,7 @@ pub mod headers;
 mod http1;
 mod http2_limits;
 mod intercept;
+mod limits;
 mod options;
 mod page;
 mod relay;
@@ -59,6 +61,7 @@ pub use context::ContextInfo;
 pub use counters::{Stats, Totals};
 pub use error::{ContextError, ProxyError, StartError};
 pub use event::{Event, EventSink, Outcome, Phase, TunnelKind};
+pub use limits::{BreakerLimits, ContextLimits, Limits, Rate};
 pub use options::{Bind, ServerOptions, Timeouts};
 pub use route::{PreviewUrl, Provider, Route, RouteError, RouteFields};
 pub use server::Server;

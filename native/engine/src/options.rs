@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::authority::Authority;
 use crate::event::EventSink;
+use crate::limits::Limits;
 
 /// How a [`Server`](crate::Server) listens, dials and reports.
 #[derive(Clone)]
@@ -26,6 +27,8 @@ pub struct ServerOptions {
     pub connect_to: HashMap<Authority, SocketAddr>,
     /// The limits on time.
     pub timeouts: Timeouts,
+    /// The limits on everything else.
+    pub limits: Limits,
     /// How many threads serve connections.
     pub workers: usize,
     /// Receives every [`Event`](crate::Event), on the server's own threads; it must not block.
@@ -41,6 +44,7 @@ impl Default for ServerOptions {
             extra_ca: None,
             connect_to: HashMap::new(),
             timeouts: Timeouts::default(),
+            limits: Limits::default(),
             workers: 2,
             on_event: None,
         }
@@ -53,6 +57,7 @@ impl fmt::Debug for ServerOptions {
             .field("bind", &self.bind)
             .field("http2", &self.http2)
             .field("timeouts", &self.timeouts)
+            .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
 //! One request, from its head to its answer. Read this page first.
 //!
-//! Authenticate, decide, execute, respond: whatever fails on the way is answered by `respond`, the one
+//! Authenticate, decide, admit, execute, respond: whatever fails on the way is answered by `respond`, the one
 //! table from error to status.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,6 +18,7 @@ use crate::error::ProxyError;
 use crate::exchange::Exchange;
 use crate::forward::forward;
 use crate::head::RequestHead;
+use crate::limits;
 use crate::page::Navigation;
 use crate::respond;
 use crate::response::Response;
@@ -74,7 +75,9 @@ async fn execute(
     head: RequestHead,
     client: Client<'_>,
 ) -> Result<Response, ProxyError> {
-    match forward_proxy::decide(&head, &scope_of(exchange))? {
+    let action = forward_proxy::decide(&head, &scope_of(exchange))?;
+    limits::admit(exchange, &action)?;
+    match action {
         Action::Forward(upstream) => forward(exchange, head, client, &upstream).await,
         Action::Upgrade(upstream) => upgrade(exchange, head, client, &upstream).await,
         Action::Tunnel { asked, upstream } => connect::tunnel(exchange, &asked, &upstream).await,

@@ -3,6 +3,8 @@
 //! Every error has a status, an error token of RFC 9209 and a short text. None of them says more about the
 //! inside than the client may know.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use hyper::StatusCode;
 
@@ -44,6 +46,11 @@ fn classify(error: &ProxyError) -> (StatusCode, &'static str) {
         ProxyError::UpstreamProtocol(_) => (StatusCode::BAD_GATEWAY, "http_protocol_error"),
         ProxyError::ResponseTimeout => (StatusCode::GATEWAY_TIMEOUT, "http_response_timeout"),
         ProxyError::GatewayRefused(_) => (StatusCode::BAD_GATEWAY, "destination_unavailable"),
+        ProxyError::ConnectionLimit(_)
+        | ProxyError::RequestLimit(_)
+        | ProxyError::TunnelLimit(_) => (StatusCode::SERVICE_UNAVAILABLE, "http_request_denied"),
+        ProxyError::RateLimit(_) => (StatusCode::TOO_MANY_REQUESTS, "http_request_denied"),
+        ProxyError::BreakerOpen(_) => (StatusCode::SERVICE_UNAVAILABLE, "destination_unavailable"),
     }
 }
 
@@ -63,6 +70,9 @@ pub(crate) fn with_error(error: &ProxyError, navigation: Option<&Navigation>) ->
         format!("{error}\n")
     };
     fields.push("proxy-status", format!("tabport; error={token}").as_bytes());
+    if let Some(wait) = error.retry_after() {
+        fields.push("retry-after", whole_seconds(wait).to_string().as_bytes());
+    }
     match status {
         StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
             fields.push("proxy-authenticate", format!("Basic realm=\"{REALM}\"").as_bytes());
@@ -87,6 +97,12 @@ fn is_about_upstream(status: StatusCode) -> bool {
             | StatusCode::LOOP_DETECTED
             | StatusCode::FORBIDDEN
     )
+}
+
+/// Rounded up, and not zero, which would invite the next attempt at once.
+fn whole_seconds(wait: Duration) -> u64 {
+    let begun = u64::from(wait.subsec_nanos() > 0);
+    wait.as_secs().saturating_add(begun).max(1)
 }
 
 /// An answer that needs no upstream.
@@ -116,4 +132,22 @@ pub(crate) fn report(proxy: &Proxy, asked: Option<(&Context, &str)>, error: &Pro
         authority: asked.map(|(_, authority)| authority.to_owned()),
         message: error.to_string(),
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retry_is_never_asked_for_too_early() {
+        let nanos = Duration::from_nanos;
+        for (wait, seconds) in
+            [(0, 1), (1, 1), (1_000_000_000, 1), (1_000_000_001, 2), (4_999_999_999, 5)]
+        {
+            let answer = with_error(&ProxyError::BreakerOpen(nanos(wait)), None);
+            let told = answer.head.fields.only("retry-after");
+            assert_eq!(told, Some(seconds.to_string().as_bytes()), "{wait}");
+        }
+        assert_eq!(whole_seconds(Duration::MAX), u64::MAX);
+    }
 }

@@ -63,7 +63,8 @@ impl Switch {
             let Some(downstream) = downstream.await else { return };
             match self {
                 Self::Tunnel(tunnel, upstream) => tunnel.run(downstream, upstream).await,
-                Self::Intercept(interception) => interception.run(downstream).await,
+                // Boxed, lest every tunnel be as large as what looks into some.
+                Self::Intercept(interception) => Box::pin(interception.run(downstream)).await,
             }
         }));
     }

@@ -4,7 +4,9 @@
 //! byte, and stopping it joins them. All state hangs off the handle; nothing is global to the process.
 
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -16,7 +18,7 @@ use crate::context::{ContextInfo, Contexts};
 use crate::counters::{Counters, Stats};
 use crate::error::{ContextError, StartError};
 use crate::event::{Event, EventSink};
-use crate::http1::HeadLimits;
+use crate::limits::{self, Connections, ContextLimits, Limits};
 use crate::options::{ServerOptions, Timeouts};
 use crate::route::Route;
 use crate::share::{Inbox, Load, Shares};
@@ -40,7 +42,8 @@ impl Server {
             address,
             http2: options.http2,
             timeouts: options.timeouts,
-            head_limits: HeadLimits { bytes: 64 * 1024, fields: 128 },
+            connections: Connections::new(options.limits.connections),
+            limits: options.limits,
             dialer: Dialer::new(&options, address)?,
             contexts: Contexts::default(),
             counters: Counters::default(),
@@ -59,13 +62,29 @@ impl Server {
         self.proxy.address
     }
 
+    /// The limits of a context that is not given its own.
+    #[must_use]
+    pub fn context_limits(&self) -> &ContextLimits {
+        &self.proxy.limits.context
+    }
+
     /// Makes a context for a `WebContents`; one it already had is released.
     pub fn create_context(
         &self,
         web_contents_id: u32,
         route: Option<Route>,
     ) -> Result<ContextInfo, ContextError> {
-        self.proxy.contexts.create(web_contents_id, route, &self.proxy.stopping)
+        self.create_context_with_limits(web_contents_id, route, &self.proxy.limits.context)
+    }
+
+    /// Makes a context with limits of its own, in place of the server's.
+    pub fn create_context_with_limits(
+        &self,
+        web_contents_id: u32,
+        route: Option<Route>,
+        limits: &ContextLimits,
+    ) -> Result<ContextInfo, ContextError> {
+        self.proxy.contexts.create(web_contents_id, route, limits, &self.proxy.stopping)
     }
 
     /// Releases a context: its credentials die, and its requests, tunnels and upstream connections end.
@@ -94,7 +113,8 @@ pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     pub(crate) http2: bool,
     pub(crate) timeouts: Timeouts,
-    pub(crate) head_limits: HeadLimits,
+    pub(crate) limits: Limits,
+    pub(crate) connections: Connections,
     pub(crate) dialer: Dialer,
     pub(crate) contexts: Contexts,
     pub(crate) counters: Counters,
@@ -109,9 +129,10 @@ impl Proxy {
         self.events.is_some()
     }
 
-    /// Tells the embedder; the event is only made when someone listens.
+    /// Tells the embedder; the event is only made when someone listens. While a panic unwinds nobody is told:
+    /// a second one, in the sink, would abort the process.
     pub(crate) fn emit(&self, event: impl FnOnce() -> Event) {
-        if let Some(sink) = &self.events {
+        if let Some(sink) = self.events.as_ref().filter(|_| !thread::panicking()) {
             sink(event());
         }
     }
@@ -137,7 +158,7 @@ async fn accept_loop(listener: &TcpListener, shares: &Shares, own: usize, proxy:
         match listener.accept().await {
             Ok((socket, _)) => {
                 if let Some((socket, load)) = shares.assign(socket, own) {
-                    begin(socket, load, proxy);
+                    begin_safely(socket, load, proxy);
                 }
             }
             Err(error) => pause_after(&error).await,
@@ -147,15 +168,24 @@ async fn accept_loop(listener: &TcpListener, shares: &Shares, own: usize, proxy:
 
 async fn take_over(inbox: &mut Inbox, proxy: &Arc<Proxy>) {
     while let Some((socket, load)) = inbox.next().await {
-        begin(socket, load, proxy);
+        begin_safely(socket, load, proxy);
+    }
+}
+
+/// A panic costs its own connection; those that come after it are still accepted.
+fn begin_safely(socket: TcpStream, load: Load, proxy: &Arc<Proxy>) {
+    let begun = catch_unwind(AssertUnwindSafe(|| begin(socket, load, proxy)));
+    if begun.is_err() {
+        tracing::error!("a connection was lost to a panic");
     }
 }
 
 fn begin(socket: TcpStream, load: Load, proxy: &Arc<Proxy>) {
+    let Some(slot) = proxy.connections.enter() else { return limits::turn_away(socket, proxy) };
     // A head and a short body are two writes now and then; Nagle's algorithm would hold back the second.
     let _ = socket.set_nodelay(true);
     let connection = Connection::accepted(proxy);
-    proxy.tasks.spawn(connection::serve(Stream::accepted(socket, load), connection));
+    proxy.tasks.spawn(connection::serve(Stream::accepted(socket, (load, slot)), connection));
 }
 
 /// When no descriptor is left, `accept` fails at once, again and again, until some are closed.

@@ -9,6 +9,7 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use crate::limits::Slot;
 use crate::share::Load;
 use bytes::{Bytes, BytesMut};
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -35,7 +36,8 @@ pub(crate) fn with_scratch<T>(read: impl FnOnce(&mut [u8]) -> T) -> T {
 pub(crate) struct Stream {
     early: Bytes,
     io: Io,
-    _load: Option<Load>,
+    /// A client's connection counts as its thread's work, and among those that the server may have.
+    _counts: Option<(Load, Slot)>,
 }
 
 #[derive(Debug)]
@@ -47,12 +49,12 @@ enum Io {
 
 impl Stream {
     fn new(io: Io) -> Self {
-        Self { early: Bytes::new(), io, _load: None }
+        Self { early: Bytes::new(), io, _counts: None }
     }
 
-    /// A client's connection, which counts as its thread's work for as long as there is this stream.
-    pub(crate) fn accepted(tcp: TcpStream, load: Load) -> Self {
-        Self { _load: Some(load), ..Self::from(tcp) }
+    /// A client's connection, which counts for as long as there is this stream.
+    pub(crate) fn accepted(tcp: TcpStream, counts: (Load, Slot)) -> Self {
+        Self { _counts: Some(counts), ..Self::from(tcp) }
     }
 
     /// An HTTP/2 stream whose CONNECT has been answered.

@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::context::Context;
 use crate::counters::Counted;
 use crate::event::{Event, Phase, TunnelKind};
+use crate::limits::Slot;
 use crate::relay::{Limits, Way, relay};
 use crate::server::Proxy;
 use crate::stream::Stream;
@@ -21,6 +22,8 @@ pub(crate) struct Tunnel {
     bytes_down: AtomicU64,
     begun: Instant,
     counted: Counted,
+    /// Its place among those that the context may have.
+    slot: Slot,
 }
 
 impl Tunnel {
@@ -39,9 +42,16 @@ impl Tunnel {
             bytes_down: AtomicU64::new(0),
             begun: Instant::now(),
             counted: proxy.counters.tunnels.enter(),
+            slot: Slot::default(),
         };
         proxy.emit(|| tunnel.event(Phase::Opened));
         tunnel
+    }
+
+    /// Keeps a place taken until the tunnel ends.
+    pub(crate) fn holding(mut self, slot: Slot) -> Self {
+        self.slot = slot;
+        self
     }
 
     /// Relays until both directions have ended, either peer fails, or both are silent for too long.

@@ -55,7 +55,9 @@ fn switch(
         return Err(ProxyError::UpstreamProtocol("it switches to a protocol nobody asked for"));
     }
     let (proxy, context) = (&exchange.connection.proxy, exchange.context());
-    let tunnel = Tunnel::open(proxy, context, TunnelKind::Upgrade, exchange.authority.clone());
+    let authority = exchange.authority.clone();
+    let tunnel = Tunnel::open(proxy, context, TunnelKind::Upgrade, authority)
+        .holding(exchange.tunnel_slot());
     headers::strip_hop_by_hop(&mut head.fields);
     name_protocol(&mut head.fields, Some(&switched));
     let upstream: Stream = relay.into_stream();

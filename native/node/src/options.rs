@@ -15,6 +15,7 @@ use tabport_engine::{Bind, ServerOptions, Timeouts};
 
 use crate::argument::{Argument, Fields};
 use crate::error::Failure;
+use crate::limits::{self, ProxyLimits};
 use crate::queue::EventQueue;
 
 /// Options of `ProxyServer.listen`. A member it does not know is an error.
@@ -42,6 +43,8 @@ pub struct ListenOptions {
     pub connect_to: Option<HashMap<String, String>>,
     /// Limits on time, in milliseconds.
     pub timeouts: Option<ProxyTimeouts>,
+    /// Limits on everything else. Heads have one by default; the rest is off until it is set.
+    pub limits: Option<ProxyLimits>,
     /// Whether `host` may be an address other than loopback. Whoever reaches the proxy then still needs the
     /// credentials of a context, but sends them in clear.
     ///
@@ -136,6 +139,7 @@ pub(crate) fn listen(options: Unknown<'_>) -> Result<Start, Failure> {
         "extraCa",
         "connectTo",
         "timeouts",
+        "limits",
         "allowNonLoopback",
         "onEvent",
     ];
@@ -151,6 +155,7 @@ pub(crate) fn listen(options: Unknown<'_>) -> Result<Start, Failure> {
         extra_ca: fields.get("extraCa")?.map(|pem| pem.string()).transpose()?,
         connect_to: fields.get("connectTo")?.map(connect_to).transpose()?.unwrap_or_default(),
         timeouts: fields.get("timeouts")?.map(timeouts).transpose()?.unwrap_or_default(),
+        limits: fields.get("limits")?.map(limits::of_proxy).transpose()?.unwrap_or_default(),
         ..defaults
     };
     let event_queue = |callback: Argument<'_>| EventQueue::new(&callback.function()?);

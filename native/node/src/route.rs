@@ -5,10 +5,11 @@
 
 use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
-use tabport_engine::{Route, RouteFields};
+use tabport_engine::{self as engine, Route, RouteFields};
 
 use crate::argument::Argument;
 use crate::error::{Failure, INVALID_ROUTE};
+use crate::limits::{self, ContextLimits};
 
 /// Leads to a cmux machine: `http://localhost:3000` to `https://cmux-{morphId}-{scope}-3000.{domainSuffix}`.
 #[napi(object, object_from_js = false, object_to_js = false)]
@@ -23,6 +24,8 @@ pub struct ProxyRoute {
     /// route. A host and a port, compared as they are parsed: `127.0.0.1:5173` is another.
     #[napi(ts_type = "string[]")]
     pub local: Option<Vec<String>>,
+    /// Limits of this context, each in place of the proxy's.
+    pub limits: Option<ContextLimits>,
 }
 
 /// Leads to a workspace gateway, which is told the port that was asked for in `X-Cmux-*` fields.
@@ -36,6 +39,8 @@ pub struct GatewayRoute {
     /// route. A host and a port, compared as they are parsed: `127.0.0.1:5173` is another.
     #[napi(ts_type = "string[]")]
     pub local: Option<Vec<String>>,
+    /// Limits of this context, each in place of the proxy's.
+    pub limits: Option<ContextLimits>,
 }
 
 /// Leads to an origin of any provider.
@@ -48,16 +53,31 @@ pub struct UpstreamRoute {
     /// route. A host and a port, compared as they are parsed: `127.0.0.1:5173` is another.
     #[napi(ts_type = "string[]")]
     pub local: Option<Vec<String>>,
+    /// Limits of this context, each in place of the proxy's.
+    pub limits: Option<ContextLimits>,
 }
 
-/// The `route` argument; `undefined` is no route.
-pub(crate) fn parse(route: Unknown<'_>) -> Result<Option<Route>, Failure> {
-    const MEMBERS: &[&str] =
-        &["upstream", "cmuxProxyOrigin", "workspace", "morphId", "scope", "domainSuffix", "local"];
+/// The `route` argument, and the limits it comes with, or the server's; `undefined` is no route.
+pub(crate) fn parse(
+    route: Unknown<'_>,
+    server: &engine::ContextLimits,
+) -> Result<(Option<Route>, engine::ContextLimits), Failure> {
+    const MEMBERS: &[&str] = &[
+        "upstream",
+        "cmuxProxyOrigin",
+        "workspace",
+        "morphId",
+        "scope",
+        "domainSuffix",
+        "local",
+        "limits",
+    ];
     let Some(route) = Argument::new("route", route).with_code(INVALID_ROUTE).present() else {
-        return Ok(None);
+        return Ok((None, *server));
     };
     let fields = route.object(MEMBERS)?;
+    let limits = fields.get("limits")?.map(|own| limits::of_context(own, server));
+    let limits = limits.transpose()?.unwrap_or(*server);
     let text = |name| fields.get(name)?.map(|field| field.string()).transpose();
     let fields = RouteFields {
         morph_id: text("morphId")?,
@@ -68,5 +88,5 @@ pub(crate) fn parse(route: Unknown<'_>) -> Result<Option<Route>, Failure> {
         upstream: text("upstream")?,
         local: fields.get("local")?.map(Argument::strings).transpose()?,
     };
-    Ok(Some(Route::parse(&fields)?))
+    Ok((Some(Route::parse(&fields)?), limits))
 }

@@ -129,7 +129,8 @@ impl ProxyServer {
         throwing(env, || {
             let id = Argument::new("webContentsId", web_contents_id)
                 .integer(0..=i32::MAX.unsigned_abs())?;
-            let context = self.server.create_context(id, route::parse(route)?)?;
+            let (route, limits) = route::parse(route, self.server.context_limits())?;
+            let context = self.server.create_context_with_limits(id, route, &limits)?;
             Ok(ProxyContextInfo {
                 id: context.id,
                 username: context.username,

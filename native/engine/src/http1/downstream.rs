@@ -20,6 +20,7 @@ use crate::connection::Connection;
 use crate::error::ProxyError;
 use crate::head::{RequestHead, ResponseHead};
 use crate::request;
+use crate::response::Response;
 use crate::stream::Stream;
 
 /// How much of a request may be read before it is asked for, to learn whether the client is still there.
@@ -58,6 +59,14 @@ pub(crate) async fn serve(stream: Stream, connection: Arc<Connection>) -> io::Re
             }
         }
     }
+}
+
+/// Answers a connection that will not be served, without waiting for a request. Closing a socket with unread
+/// bytes resets it, and the answer may be lost with that, so one that `lingers` is read to its end.
+pub(crate) async fn turn_away(stream: Stream, response: Response, lingers: bool) -> io::Result<()> {
+    let mut client = Downstream { keep_alive: false, ..Downstream::new(stream) };
+    client.answer(response, None).await?;
+    if lingers { client.linger().await } else { Ok(()) }
 }
 
 impl Downstream {
@@ -113,7 +122,7 @@ impl Downstream {
         &mut self,
         connection: &Connection,
     ) -> io::Result<Option<Result<RequestHead, ProxyError>>> {
-        let limits = connection.proxy.head_limits;
+        let limits = HeadLimits::from(&connection.proxy.limits);
         self.deadline.restart(Some(connection.proxy.timeouts.request_head));
         let mut parsed = 0;
         poll_fn(|cx| {

@@ -18,9 +18,9 @@ mod serialize;
 mod wire;
 
 pub(crate) use deadline::Deadline;
-pub(crate) use downstream::{Downstream, serve};
+pub(crate) use downstream::{Downstream, serve, turn_away};
 pub(crate) use framing::{Framing, of_response};
-pub(crate) use parse::{HeadError, HeadLimits, response as parse_response};
+pub(crate) use parse::{HeadError, response as parse_response};
 pub(crate) use pump::{PumpError, pump, pump_frames};
 pub(crate) use serialize::write_request;
 pub(crate) use wire::{Frame, Wire};

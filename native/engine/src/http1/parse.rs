@@ -7,6 +7,7 @@ use hyper::{Method, StatusCode, Version};
 
 use crate::fields::Fields;
 use crate::head::{RequestHead, ResponseHead};
+use crate::limits::Limits;
 
 /// How large a head may be.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +16,13 @@ pub(crate) struct HeadLimits {
     pub(crate) bytes: usize,
     /// Field lines.
     pub(crate) fields: usize,
+}
+
+impl From<&Limits> for HeadLimits {
+    fn from(limits: &Limits) -> Self {
+        let size = |limit: u32| usize::try_from(limit).unwrap_or(usize::MAX);
+        Self { bytes: size(limits.head_bytes), fields: size(limits.head_fields) }
+    }
 }
 
 /// What a response head may be; a server that sends more is broken.

@@ -41,7 +41,7 @@ impl Template {
         }
         let parse = |text: &str| {
             let authority = Authority::parse(text, Some(scheme.default_port()));
-            authority.map_err(|_| not_an_origin(field)).and_then(|it| with_short_labels(field, it))
+            authority.map_err(|_| not_an_origin(field)).and_then(|it| with_dns_labels(field, it))
         };
         let (host, port) = match authority.split_once(PLACEHOLDER) {
             None => fixed(parse(authority)?),
@@ -104,13 +104,18 @@ fn numbered(
     Ok((host, PortPart::Fixed(longest.port)))
 }
 
-pub(super) fn with_short_labels(
+pub(super) fn with_dns_labels(
     field: &'static str,
     authority: Authority,
 ) -> Result<Authority, RouteError> {
     match &authority.host {
         Host::Name(name) if name.split('.').any(|label| label.len() > MAX_LABEL) => {
             Err(refuse(field, "has a label of more than 63 characters"))
+        }
+        Host::Name(name)
+            if name.split('.').any(|label| label.starts_with('-') || label.ends_with('-')) =>
+        {
+            Err(refuse(field, "has a label that begins or ends with a hyphen"))
         }
         _ => Ok(authority),
     }

@@ -58,7 +58,7 @@ pub(crate) async fn open_tunnel(
 ) -> Result<Stream, ProxyError> {
     if upstream.routing.is_none() {
         let connect = proxy.dialer.connect_tcp(upstream);
-        return until_released(context, connect).await.map(Stream::from);
+        return attempt(context, upstream, connect).await.map(Stream::from);
     }
     let mut head = RequestHead {
         method: Method::CONNECT,
@@ -85,7 +85,27 @@ async fn dial(
     upstream: &Upstream,
     alpn: Alpn,
 ) -> Result<dial::Dialled, ProxyError> {
-    until_released(context, proxy.dialer.connect(upstream, context.pool.tls(), alpn)).await
+    attempt(context, upstream, proxy.dialer.connect(upstream, context.pool.tls(), alpn)).await
+}
+
+/// Connects, unless the origin is being left alone.
+async fn attempt<T>(
+    context: &Context,
+    upstream: &Upstream,
+    connect: impl Future<Output = Result<T, ProxyError>>,
+) -> Result<T, ProxyError> {
+    let breakers = context.breakers.as_ref();
+    let attempt = breakers.map(|breakers| breakers.attempt(upstream)).transpose()?;
+    let outcome = until_released(context, connect).await;
+    if let Some(attempt) = attempt {
+        attempt.ended(&outcome);
+    }
+    outcome
+}
+
+/// Fails where connecting would: whoever waits for another's attempt must not wait for one that decides.
+fn check_breaker(context: &Context, upstream: &Upstream) -> Result<(), ProxyError> {
+    context.breakers.as_ref().map_or(Ok(()), |breakers| breakers.check(upstream))
 }
 
 async fn until_released<T>(

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use super::http1::Http1;
 use super::http2::{RequestBody, failed};
-use super::{Alpn, dial, drive};
+use super::{Alpn, check_breaker, dial, drive};
 use crate::authority::Scheme;
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
@@ -112,6 +112,7 @@ impl Origin {
             match self.begin_dialling() {
                 Ok(guard) => _dialling = Some(guard),
                 Err(other) => {
+                    check_breaker(exchange.context(), upstream)?;
                     other.cancelled().await;
                     if let Some(sender) = self.take() {
                         return Ok(sender);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use tabport_engine::{Event, Route, RouteFields, Server, ServerOptions, Stats};
+use tabport_engine::{ContextInfo, Event, Route, RouteFields, Server, ServerOptions, Stats};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout};
@@ -47,9 +47,7 @@ impl Proxy {
         static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
         let route = route.map(|fields| Route::parse(&fields).unwrap());
         let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let info = self.server.create_context(number, route).unwrap();
-        let credentials = BASE64_STANDARD.encode(format!("{}:{}", info.username, *info.password));
-        Context { id: info.id, password: info.password.to_string(), credentials }
+        Context::of(self.server.create_context(number, route).unwrap())
     }
 
     pub(crate) async fn connect(&self) -> Peer {
@@ -98,6 +96,11 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    pub(crate) fn of(info: ContextInfo) -> Self {
+        let credentials = BASE64_STANDARD.encode(format!("{}:{}", info.username, *info.password));
+        Self { id: info.id, password: info.password.to_string(), credentials }
+    }
+
     /// The field, with its line ending, that proves who asks.
     pub(crate) fn field(&self) -> String {
         format!("Proxy-Authorization: Basic {}\r\n", self.credentials)

@@ -10,6 +10,7 @@
 
 mod authentication;
 mod body;
+mod breaker;
 mod connect;
 mod error_page;
 mod events;
@@ -18,6 +19,9 @@ mod framing;
 mod harness;
 mod http2;
 mod http2_upstream;
+mod limits;
+mod limits_connections;
+mod limits_tunnels;
 mod listen;
 mod local;
 mod log;
