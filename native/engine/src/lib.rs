@@ -60,3 +60,6 @@ pub use event::{Event, EventSink, Outcome, Phase, TunnelKind};
 pub use options::{Bind, ServerOptions, Timeouts};
 pub use route::{Route, RouteError, RouteFields};
 pub use server::Server;
+pub use upstream::{
+    InvalidProxy, NextProxy, NextProxyError, ProxyAnswer, ProxyList, ProxyResolver, UpstreamProxy,
+};
