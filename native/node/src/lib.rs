@@ -1,7 +1,7 @@
 //! The npm package's native addon: the engine, with JavaScript's spelling.
 //!
 //! There is no logic here, only conversions and lifetimes. [`server`] is the class. What JavaScript passes in
-//! is read by [`options`] and [`route`] with `argument`; [`event`], by way of `queue`, and [`stats`] go the
+//! is read by [`options`], [`route`] and `upstream_proxy` with `argument`; [`event`], by way of `queue`, and [`stats`] go the
 //! other way; `error` gives every failure its `code`. `lifetime` ties a server to the Node environment that
 //! started it, `promise` keeps all that may block off the JavaScript thread, and `signal` keeps the process
 //! alive when a peer is gone.
@@ -19,3 +19,4 @@ pub mod route;
 pub mod server;
 mod signal;
 pub mod stats;
+mod upstream_proxy;

@@ -61,7 +61,7 @@ async fn a_proxy_behind_tls_is_verified_and_spoken_to_inside() {
         relay(peer, &origin).await;
     };
     let seen = async {
-        origin.answer("both").await;
+        let _kept = origin.answer("both").await;
         assert_eq!(client.response().await.1, "both");
     };
     tokio::select! { () = relayed => panic!("the relay ended"), () = seen => {} }
