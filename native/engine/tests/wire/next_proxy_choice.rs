@@ -259,13 +259,15 @@ async fn one_that_cannot_be_reached_gives_way_to_the_next_on_the_list() {
 
     // What has just failed is not tried first again, for whatever origin.
     client.send(context.connect("other.test:80")).await;
-    next.accept().await.expect("\x05\x01\x00").await;
+    let mut upstream = next.accept().await;
+    upstream.expect("\x05\x01\x00").await;
+    hangs_up.was_never_dialled().await;
 }
 
 #[tokio::test]
 async fn one_that_refuses_has_the_last_word() {
-    let next = Origin::start().await;
-    let list = format!("PROXY {}; DIRECT", next.address());
+    let (next, other) = (Origin::start().await, Origin::start().await);
+    let list = format!("PROXY {}; PROXY {}; DIRECT", next.address(), other.address());
     let proxy = Embedder::saying(&list).proxy();
     let mut client = proxy.connect().await;
     client.send(proxy.context().connect(NOWHERE)).await;
@@ -274,6 +276,7 @@ async fn one_that_refuses_has_the_last_word() {
     upstream.send("HTTP/1.1 403 No\r\n\r\n").await;
     let told = (502, "destination_unavailable", "the next proxy refused the tunnel with 403");
     is_told(&mut client, told).await;
+    other.was_never_dialled().await;
 }
 
 #[tokio::test]
