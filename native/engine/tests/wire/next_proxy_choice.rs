@@ -39,8 +39,7 @@ impl Embedder {
     }
 
     fn proxy(&self) -> Proxy {
-        let timeouts = Timeouts { connect: Duration::from_millis(400), ..Timeouts::default() };
-        Proxy::with(ServerOptions { timeouts, ..self.options() })
+        Proxy::with(self.options())
     }
 
     fn options(&self) -> ServerOptions {
@@ -201,7 +200,7 @@ async fn the_embedder_is_asked_once_for_each_origin() {
 #[tokio::test]
 async fn requests_wait_for_one_answer_together() {
     let (next, embedder) = (Origin::start().await, Embedder::default());
-    let proxy = Proxy::with(embedder.options());
+    let proxy = embedder.proxy();
     let context = proxy.context();
     let mut clients = Vec::new();
     for _ in 0..4 {
@@ -221,7 +220,8 @@ async fn requests_wait_for_one_answer_together() {
 #[tokio::test]
 async fn no_answer_is_a_502_and_never_a_direct_connection() {
     let embedder = Embedder::default();
-    let proxy = embedder.proxy();
+    let timeouts = Timeouts { connect: Duration::from_millis(400), ..Timeouts::default() };
+    let proxy = Proxy::with(ServerOptions { timeouts, ..embedder.options() });
     let context = proxy.context();
     let mut client = proxy.connect().await;
     let told = |text| (502, "proxy_configuration_error", text);
