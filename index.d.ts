@@ -232,6 +232,22 @@ export interface ListenOptions {
    * staging and for tests.
    */
   connectTo?: Record<string, string>
+  /**
+   * The next proxy. Every upstream that is not on this machine is reached through it, those of routes too,
+   * plain HTTP included; loopback and what `connectTo` names never are.
+   *
+   * A URL: `http://`, `https://` (TLS to the proxy, verified like any other) or `socks5://`, with credentials
+   * where it wants them, percent-encoded: `http://user:password@proxy.example:3128`. Or a function that is
+   * given a URL without path and query, such as `https://site.example/`, and gives or promises the URL of
+   * a proxy or what a PAC script would answer: `PROXY a.example:3128; SOCKS5 b.example:1080; DIRECT`. The next
+   * on such a list is used when one cannot be reached. A tunnel is asked about as `https`. The function is
+   * asked at the first contact with an origin, and again when its answer is half a minute old. When it
+   * throws, rejects, gives anything else or takes longer than `timeouts.connect`, the request fails with 502.
+   *
+   * Names are resolved by the next proxy, not here. So it alone decides whether a public name leads to a
+   * loopback address, of the machine that it runs on.
+   */
+  upstreamProxy?: string | ((url: string) => string | Promise<string>)
   /** Limits on time, in milliseconds. */
   timeouts?: ProxyTimeouts
   /**
@@ -327,7 +343,7 @@ export interface ProxyStats {
 /** Limits on time, in whole milliseconds, from 1 to 2147483647. A stream that keeps moving is never cut. */
 export interface ProxyTimeouts {
   /**
-   * Resolving an upstream's name and connecting to it.
+   * Resolving an upstream's name and connecting to it; finding the next proxy, and getting a tunnel from it.
    *
    * @defaultValue `10000`
    */

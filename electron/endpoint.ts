@@ -3,6 +3,7 @@
  * to prove that a session's traffic would end up where it should.
  */
 import type { ProxyConfig } from 'electron'
+import type { Scope } from './types'
 
 /** Where the proxy listens, in the form in which Chromium names it in a challenge. */
 export interface Endpoint {
@@ -10,8 +11,11 @@ export interface Endpoint {
   readonly port: number
 }
 
-/** `localhost` and its like skip any proxy unless this rule takes that exception away. */
-const PROXY_LOOPBACK_TOO = '<-loopback>'
+/**
+ * `localhost` and its like skip any proxy unless the last rule takes that exception away; `*` before it lets everything
+ * else skip it. The last rule that matches a host decides, so the order matters.
+ */
+const BYPASS: Record<Scope, string> = { all: '<-loopback>', loopback: '*;<-loopback>' }
 
 /** Broadcast: nobody can ever listen there, and TCP cannot connect to it (Linux says so before a packet leaves). */
 const CLOSED: Endpoint = { host: '255.255.255.255', port: 9 }
@@ -29,12 +33,12 @@ export function endpointOf(listenHost: string, port: number): Endpoint {
 }
 
 /** Sends every scheme to the endpoint; a list by scheme (`http=…;https=…`) would leave out those it does not name. */
-export function throughProxy({ host, port }: Endpoint): ProxyConfig {
+export function throughProxy({ host, port }: Endpoint, scope: Scope = 'all'): ProxyConfig {
   const authority = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-  return { mode: 'fixed_servers', proxyRules: `http://${authority}`, proxyBypassRules: PROXY_LOOPBACK_TOO }
+  return { mode: 'fixed_servers', proxyRules: `http://${authority}`, proxyBypassRules: BYPASS[scope] }
 }
 
-/** Lets nothing out. */
+/** Lets nothing out, whatever the scope was. */
 export const closedProxy = (): ProxyConfig => throughProxy(CLOSED)
 
 /** What a session has before anybody touches it. */

@@ -13,7 +13,7 @@ import { closeAllConnections } from './compat'
 import { closedProxy, type Endpoint, systemProxy } from './endpoint'
 import { anotherRoute, anotherTabport, destroyed, stopped } from './errors'
 import type { Credentials } from './login'
-import type { Route, Tab } from './types'
+import type { Route, Scope, Tab } from './types'
 import { giveUdpBack, keepFromUdp } from './udp'
 import { wire } from './wire'
 
@@ -21,6 +21,7 @@ import { wire } from './wire'
 export interface RunningProxy {
   readonly server: ProxyServer
   readonly endpoint: Endpoint
+  readonly scope: Scope
   /** The sessions that hold a context: those that a stop has to close. */
   readonly wired: Set<ProxiedSession>
   isStopped(): boolean
@@ -98,7 +99,7 @@ export class ProxiedSession {
     this.wiring = { context, route }
     this.proxy.wired.add(this)
     owners.set(this.session, this)
-    await wire(this.session, this.proxy.endpoint, context, stillWanted)
+    await wire(this.session, this.proxy.endpoint, this.proxy.scope, context, stillWanted)
     return this.wiring
   }
 

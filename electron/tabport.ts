@@ -6,7 +6,8 @@ import { destroyed, invalidArgument } from './errors'
 import { loginListener } from './login'
 import { DEFAULT_PARTITION_PREFIX, partitionFor } from './partition'
 import { ProxiedSession, type RunningProxy } from './session'
-import type { AbortSignalLike, AttachOptions, CreateTabportOptions, Route, Tab, Tabport } from './types'
+import type { AbortSignalLike, AttachOptions, CreateTabportOptions, Route, Scope, Tab, Tabport } from './types'
+import { upstreamProxyOf } from './upstream'
 
 const DEFAULT_HOST = '127.0.0.1'
 
@@ -29,10 +30,13 @@ const DEFAULT_AUTO_PORT = { start: 39385, attempts: 50 }
  * @throws `signal.reason` when the signal has aborted already.
  */
 export async function createTabport(options: CreateTabportOptions = {}): Promise<Tabport> {
-  const { partitionPrefix = DEFAULT_PARTITION_PREFIX, signal, ...listen } = checked(options)
+  const { partitionPrefix = DEFAULT_PARTITION_PREFIX, scope = 'all', signal, ...listen } = checked(options)
   if (signal?.aborted) throw abortReason(signal)
-  const server = await ProxyServer.listen(withDefaultPort(listen))
-  const tabport = new RunningTabport(server, endpointOf(listen.host ?? DEFAULT_HOST, server.port()), partitionPrefix)
+  const sessions = new WeakMap<Session, ProxiedSession>()
+  const upstreamProxy = upstreamProxyOf(listen.upstreamProxy, (session) => sessions.has(session))
+  const server = await ProxyServer.listen(withDefaultPort({ ...listen, upstreamProxy }))
+  const endpoint = endpointOf(listen.host ?? DEFAULT_HOST, server.port())
+  const tabport = new RunningTabport(server, endpoint, scope, sessions, partitionPrefix)
   if (!signal) return tabport
   if (signal.aborted) {
     await tabport.stop()
@@ -45,13 +49,14 @@ export async function createTabport(options: CreateTabportOptions = {}): Promise
 class RunningTabport implements Tabport, RunningProxy {
   declare [Symbol.asyncDispose]: () => Promise<void>
   readonly wired = new Set<ProxiedSession>()
-  private readonly sessions = new WeakMap<Session, ProxiedSession>()
   private readonly cleanUps: Array<() => void> = []
   private stopping: Promise<void> | undefined
 
   constructor(
     readonly server: ProxyServer,
     readonly endpoint: Endpoint,
+    readonly scope: Scope,
+    private readonly sessions: WeakMap<Session, ProxiedSession>,
     private readonly partitionPrefix: string,
   ) {
     const onLogin = loginListener(endpoint, (session) => this.sessions.get(session)?.credentials)
@@ -116,9 +121,12 @@ class RunningTabport implements Tabport, RunningProxy {
 
 function checked(options: CreateTabportOptions): CreateTabportOptions {
   if (typeof options !== 'object' || options === null) throw invalidArgument('options must be an object')
-  const { partitionPrefix, signal } = options
+  const { partitionPrefix, scope, signal } = options
   if (partitionPrefix !== undefined && typeof partitionPrefix !== 'string') {
     throw invalidArgument('options.partitionPrefix must be a string')
+  }
+  if (scope !== undefined && scope !== 'all' && scope !== 'loopback') {
+    throw invalidArgument("options.scope must be 'all' or 'loopback'")
   }
   if (signal !== undefined && typeof Object(signal).addEventListener !== 'function') {
     throw invalidArgument('options.signal must be an AbortSignal')
@@ -147,7 +155,15 @@ function checkedRoute(options: AttachOptions): Route | undefined {
   if (route === undefined) return undefined
   if (typeof route !== 'object' || route === null) throw invalidArgument('options.route must be an object')
   // A copy: the caller may reuse and change the object, and it is compared with later ones.
-  return Object.fromEntries(Object.entries(route).filter(([, value]) => value !== undefined)) as unknown as Route
+  return copied(route) as Route
+}
+
+/** Without the members that are `undefined`: they are the same as none. */
+function copied(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(copied)
+  if (typeof value !== 'object' || value === null) return value
+  const members = Object.entries(value).filter(([, member]) => member !== undefined)
+  return Object.fromEntries(members.map(([name, member]) => [name, copied(member)]))
 }
 
 function checkWebContents(webContents: WebContents): void {

@@ -4,6 +4,9 @@ import type { GatewayRoute, ListenOptions, ProxyRoute, ProxyStats, UpstreamRoute
 /** Where a tab's loopback names lead. See `ProxyServer.createContext` for what each form means. */
 export type Route = ProxyRoute | GatewayRoute | UpstreamRoute
 
+/** Which of a session's traffic goes through the proxy: see {@link CreateTabportOptions.scope}. */
+export type Scope = 'all' | 'loopback'
+
 /** The part of `AbortSignal` that is used, so that a polyfill will do where the runtime has none. */
 export interface AbortSignalLike {
   readonly aborted: boolean
@@ -21,6 +24,28 @@ export interface CreateTabportOptions extends ListenOptions {
    * @defaultValue `persist:tabport-`
    */
   partitionPrefix?: string
+  /**
+   * Which of an attached session's traffic goes through the proxy.
+   *
+   * `'all'` is everything. Only the proxy sees where a request really leads, so only then is it certain that a tab with a
+   * route never reaches the user's own machine.
+   *
+   * `'loopback'` is `localhost`, `*.localhost`, 127.0.0.0/8 and `[::1]`; the rest is left to Chromium, which connects
+   * directly, with HTTP/3 and without a further hop. It has limits. Chromium does not take `0.0.0.0`, `[::]` or a public name
+   * that resolves to a loopback address for loopback: in a tab with a route, too, they lead to the user's own machine.
+   * And what goes directly goes past a proxy of the system's: `upstreamProxy` is then for the routes' upstreams alone.
+   *
+   * In both, a session whose attachment fails or whose proxy stops is left without any way out.
+   *
+   * @defaultValue `'all'`
+   */
+  scope?: Scope
+  /**
+   * The next proxy, as in `ProxyServer.listen`: a URL, or a function that says which proxies lead to a URL. Or
+   * `'system'`: what the default session's `resolveProxy` says, which is the system's settings unless the app has set
+   * others. It has no credentials to offer; where the proxy wants them, give a URL, or a function that adds them.
+   */
+  upstreamProxy?: 'system' | ListenOptions['upstreamProxy']
   /** Stops the proxy when it aborts, exactly as {@link Tabport.stop} does. */
   signal?: AbortSignalLike
 }
@@ -49,7 +74,7 @@ export interface Tabport {
   /** The TCP port the proxy listens on. */
   readonly port: number
   /**
-   * Sends all traffic of this `WebContents`' session through the proxy, and resolves once a request has gone all the
+   * Sends all traffic in scope of this `WebContents`' session through the proxy, and resolves once a request has gone all the
    * way. Load the page after that, not before: connections of a page that is there already are closed where Electron
    * can close them, and Electron 9 cannot. Waits for `app.whenReady()`.
    *

@@ -10,7 +10,7 @@ import {
   type ProxyStats,
   type UpstreamRoute,
 } from 'tabport'
-import { createTabport } from 'tabport/electron'
+import { type CreateTabportOptions, createTabport } from 'tabport/electron'
 
 const morph: ProxyRoute = { morphId: 'abc', scope: 'base', domainSuffix: 'preview.example' }
 const gateway: GatewayRoute = { cmuxProxyOrigin: 'http://127.0.0.1:39379', workspace: 'one' }
@@ -22,6 +22,7 @@ const options: ListenOptions = {
   autoPort: { start: 39_385, attempts: 50 },
   http2: true,
   connectTo: { 'a.example:443': '127.0.0.1:8443' },
+  upstreamProxy: 'socks5://user:pass@proxy.example:1080',
   timeouts: { connect: 1_000, tlsHandshake: 1_000, requestHead: 1_000, responseHead: 1_000, idle: 0, halfClose: 1_000 },
   limits: {
     headBytes: 65_536,
@@ -81,5 +82,15 @@ export async function refused(proxy: ProxyServer): Promise<void> {
   await ProxyServer.listen({ hots: '127.0.0.1' })
 }
 
-void options
+const wired: CreateTabportOptions[] = [
+  { scope: 'loopback', upstreamProxy: 'system' },
+  { scope: 'all', upstreamProxy: (url) => (url.startsWith('https:') ? 'PROXY a.example:3128; DIRECT' : 'DIRECT') },
+  { upstreamProxy: async (url: string) => `http://proxy.example/?${url.length}` },
+  // @ts-expect-error: there are two scopes.
+  { scope: 'some' },
+  // @ts-expect-error: a proxy has a name.
+  { upstreamProxy: 3128 },
+]
+
+void [options, wired]
 void createTabport

@@ -10,6 +10,8 @@ use std::time::Duration;
 use hyper::StatusCode;
 use thiserror::Error;
 
+use crate::upstream::NextProxyError;
+
 /// Why a request cannot be served.
 ///
 /// The messages go to the client and into events: none names an address, a field value or a query.
@@ -72,6 +74,9 @@ pub enum ProxyError {
     /// The gateway a route names did not open the tunnel.
     #[error("the gateway refused the tunnel with {}", .0.as_u16())]
     GatewayRefused(StatusCode),
+    /// The next proxy did not lead to the upstream.
+    #[error(transparent)]
+    NextProxy(#[from] NextProxyError),
     /// The context was released while its request was in flight.
     #[error("the context was released")]
     Released,

@@ -27,8 +27,16 @@ pub(crate) async fn forward(
     let pool = &exchange.context().pool;
     let mut response = pool.send(exchange, upstream, &head, &mut client).await?;
     check(&response.head)?;
-    headers::strip_hop_by_hop(&mut response.head.fields);
+    strip(&mut response.head);
     Ok(response)
+}
+
+/// Removes what ends at this hop from a response, and a length from one that has no body.
+pub(crate) fn strip(head: &mut ResponseHead) {
+    headers::strip_hop_by_hop(&mut head.fields);
+    if head.status.is_informational() || head.status == StatusCode::NO_CONTENT {
+        headers::strip_length(&mut head.fields);
+    }
 }
 
 /// Refuses answers that would change what the client believes of this proxy: a switch of protocols nobody

@@ -105,6 +105,11 @@ pub fn strip_hop_by_hop(fields: &mut Fields) {
     });
 }
 
+/// Removes what gives a length to an answer that cannot have a body (RFC 9110, section 8.6).
+pub(crate) fn strip_length(fields: &mut Fields) {
+    fields.remove(CONTENT_LENGTH);
+}
+
 /// Says which authority the request is for, and what the gateway on the way must know.
 pub(crate) fn address(fields: &mut Fields, upstream: &Upstream) {
     fields.set("Host", upstream.authority_field().as_bytes());

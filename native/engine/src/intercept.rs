@@ -64,19 +64,13 @@ impl Interception {
     }
 }
 
-/// A request line begins with a method, which is letters, after perhaps an empty line (RFC 9112, section
-/// 2.2). TLS begins with 0x16.
+/// Whatever could pass for text is a request, well-formed or not: what is relayed unread must not mean one to
+/// a server that is less strict. TLS begins with 0x16.
 async fn opens_with_http(stream: &mut Stream) -> io::Result<bool> {
-    const LONGEST_PRELUDE: usize = 1024;
-    let mut read = BytesMut::new();
-    loop {
-        let first = read.iter().find(|byte| !matches!(byte, b'\r' | b'\n')).copied();
-        if first.is_some() || read.len() > LONGEST_PRELUDE {
-            stream.give_back(read.freeze());
-            return Ok(first.is_some_and(|byte| byte.is_ascii_alphabetic()));
-        }
-        if stream.read_buf(&mut read).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-    }
+    let mut first = BytesMut::new();
+    stream.read_buf(&mut first).await?;
+    let text = |byte: &u8| matches!(byte, b'\t' | b'\r' | b'\n' | b' '..=b'~');
+    let opens = first.first().map(text).ok_or(io::ErrorKind::UnexpectedEof)?;
+    stream.give_back(first.freeze());
+    Ok(opens)
 }

@@ -65,3 +65,6 @@ pub use limits::{BreakerLimits, ContextLimits, Limits, Rate};
 pub use options::{Bind, ServerOptions, Timeouts};
 pub use route::{PreviewUrl, Provider, Route, RouteError, RouteFields};
 pub use server::Server;
+pub use upstream::{
+    InvalidProxy, NextProxy, NextProxyError, ProxyAnswer, ProxyList, ProxyResolver, UpstreamProxy,
+};

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::authority::Authority;
 use crate::event::EventSink;
 use crate::limits::Limits;
+use crate::upstream::UpstreamProxy;
 
 /// How a [`Server`](crate::Server) listens, dials and reports.
 #[derive(Clone)]
@@ -25,6 +26,9 @@ pub struct ServerOptions {
     pub extra_ca: Option<String>,
     /// The address really dialled for an authority, as curl's `--connect-to`.
     pub connect_to: HashMap<Authority, SocketAddr>,
+    /// The next proxy, for upstreams that are not on this machine; `None` dials them directly. It resolves
+    /// their names, and so decides alone whether one leads to a loopback address, of its own machine.
+    pub upstream_proxy: Option<UpstreamProxy>,
     /// The limits on time.
     pub timeouts: Timeouts,
     /// The limits on everything else.
@@ -43,6 +47,7 @@ impl Default for ServerOptions {
             allow_non_loopback: false,
             extra_ca: None,
             connect_to: HashMap::new(),
+            upstream_proxy: None,
             timeouts: Timeouts::default(),
             limits: Limits::default(),
             workers: 2,
@@ -81,7 +86,7 @@ pub enum Bind {
 /// Limits on time. A stream that keeps moving is never cut by any of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
-    /// Resolving and connecting to an upstream. Default 10 s.
+    /// Resolving and connecting to an upstream; getting a tunnel from the next proxy. Default 10 s.
     pub connect: Duration,
     /// The TLS handshake with an upstream. Default 10 s.
     pub tls_handshake: Duration,

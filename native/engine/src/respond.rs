@@ -17,6 +17,7 @@ use crate::head::ResponseHead;
 use crate::page::{Navigation, SECURITY_POLICY};
 use crate::response::{Body, Response};
 use crate::server::Proxy;
+use crate::upstream::NextProxyError;
 
 /// The table: status and error token (RFC 9209, section 2.3) of every error.
 fn classify(error: &ProxyError) -> (StatusCode, &'static str) {
@@ -36,7 +37,9 @@ fn classify(error: &ProxyError) -> (StatusCode, &'static str) {
         ProxyError::Loop => (StatusCode::LOOP_DETECTED, "proxy_loop_detected"),
         ProxyError::Dns(_) => (StatusCode::BAD_GATEWAY, "dns_error"),
         ProxyError::Connect(_) => (StatusCode::BAD_GATEWAY, "connection_refused"),
-        ProxyError::ConnectTimeout | ProxyError::TlsTimeout => {
+        ProxyError::ConnectTimeout
+        | ProxyError::TlsTimeout
+        | ProxyError::NextProxy(NextProxyError::Timeout) => {
             (StatusCode::GATEWAY_TIMEOUT, "connection_timeout")
         }
         ProxyError::TrustStore(_) => (StatusCode::BAD_GATEWAY, "proxy_configuration_error"),
@@ -51,6 +54,26 @@ fn classify(error: &ProxyError) -> (StatusCode, &'static str) {
         | ProxyError::TunnelLimit(_) => (StatusCode::SERVICE_UNAVAILABLE, "http_request_denied"),
         ProxyError::RateLimit(_) => (StatusCode::TOO_MANY_REQUESTS, "http_request_denied"),
         ProxyError::BreakerOpen(_) => (StatusCode::SERVICE_UNAVAILABLE, "destination_unavailable"),
+        ProxyError::NextProxy(error) => (StatusCode::BAD_GATEWAY, next_proxy_token(error)),
+    }
+}
+
+/// The error tokens of what can go wrong on the way to the next proxy. Whatever it wants of us, the client is
+/// not asked for it.
+fn next_proxy_token(error: &NextProxyError) -> &'static str {
+    match error {
+        NextProxyError::Unknown(_)
+        | NextProxyError::CredentialsMissing
+        | NextProxyError::CredentialsRefused => "proxy_configuration_error",
+        NextProxyError::Dns(_) => "dns_error",
+        NextProxyError::Connect(_) | NextProxyError::RefusedSocks(5) => "connection_refused",
+        NextProxyError::Certificate(_) => "tls_certificate_error",
+        NextProxyError::Tls(_) => "tls_protocol_error",
+        NextProxyError::Timeout => "connection_timeout",
+        NextProxyError::Closed(_) => "connection_terminated",
+        NextProxyError::Protocol => "http_protocol_error",
+        NextProxyError::RefusedSocks(3 | 4 | 6) => "destination_ip_unroutable",
+        NextProxyError::Refused(_) | NextProxyError::RefusedSocks(_) => "destination_unavailable",
     }
 }
 

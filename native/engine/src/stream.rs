@@ -43,7 +43,8 @@ pub(crate) struct Stream {
 #[derive(Debug)]
 enum Io {
     Tcp(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    /// Around TCP, or around what another proxy leads through.
+    Tls(Box<TlsStream<Stream>>),
     Http2(TokioIo<Upgraded>),
 }
 
@@ -98,7 +99,7 @@ impl Stream {
     pub(crate) fn is_readable(&self) -> bool {
         let tcp = match &self.io {
             Io::Tcp(tcp) => tcp,
-            Io::Tls(tls) => tls.get_ref().0,
+            Io::Tls(tls) => return tls.get_ref().0.is_readable(),
             Io::Http2(_) => return false,
         };
         let peeked = SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()]);
@@ -112,8 +113,8 @@ impl From<TcpStream> for Stream {
     }
 }
 
-impl From<TlsStream<TcpStream>> for Stream {
-    fn from(tls: TlsStream<TcpStream>) -> Self {
+impl From<TlsStream<Stream>> for Stream {
+    fn from(tls: TlsStream<Stream>) -> Self {
         Self::new(Io::Tls(Box::new(tls)))
     }
 }

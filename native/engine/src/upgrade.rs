@@ -12,7 +12,7 @@ use crate::error::ProxyError;
 use crate::event::TunnelKind;
 use crate::exchange::Exchange;
 use crate::fields::Fields;
-use crate::forward::check;
+use crate::forward::{check, strip};
 use crate::head::{RequestHead, ResponseHead};
 use crate::headers;
 use crate::response::{Response, Switch};
@@ -39,7 +39,7 @@ pub(crate) async fn upgrade(
     }
     check(&answer)?;
     let mut response = relay.into_response(answer);
-    headers::strip_hop_by_hop(&mut response.head.fields);
+    strip(&mut response.head);
     Ok(response)
 }
 
@@ -58,7 +58,7 @@ fn switch(
     let authority = exchange.authority.clone();
     let tunnel = Tunnel::open(proxy, context, TunnelKind::Upgrade, authority)
         .holding(exchange.tunnel_slot());
-    headers::strip_hop_by_hop(&mut head.fields);
+    strip(&mut head);
     name_protocol(&mut head.fields, Some(&switched));
     let upstream: Stream = relay.into_stream();
     Ok(Response { switch: Some(Switch::Tunnel(tunnel, upstream)), ..Response::empty(head) })

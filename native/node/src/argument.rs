@@ -76,6 +76,10 @@ impl<'env> Argument<'env> {
         u16::try_from(port).map_err(|error| Failure::internal(&error))
     }
 
+    pub(crate) fn is_function(&self) -> bool {
+        self.value_type() == ValueType::Function
+    }
+
     pub(crate) fn function<T: FromNapiValue>(&self) -> Result<T, Failure> {
         self.read(ValueType::Function, "a function")
     }

@@ -2,7 +2,7 @@
 //!
 //! Like a `net.Server`, a running proxy outlives its handle: collecting the handle does not stop it. It must
 //! not outlive its environment, though: when a worker thread or the process ends, the server is stopped and
-//! its threads are joined, while the event callback they may be calling is still there.
+//! its threads are joined, while the callbacks they may be calling are still there.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,11 +12,13 @@ use tabport_engine::{Server, ServerOptions};
 
 use crate::error::Failure;
 use crate::queue::EventQueue;
+use crate::upstream_proxy::ProxyFunction;
 
 /// A server from before its start to after its end.
 pub(crate) struct Lifetime {
     state: Mutex<State>,
     events: Option<Arc<EventQueue>>,
+    proxies: Option<Arc<ProxyFunction>>,
 }
 
 enum State {
@@ -26,10 +28,14 @@ enum State {
 }
 
 impl Lifetime {
-    /// Begins it, within an environment. Clean-up hooks run last in, first out, and the event callback has
-    /// its own: it must exist before this, to be torn down after the server has stopped.
-    pub(crate) fn begin(env: Env, events: Option<Arc<EventQueue>>) -> Result<Arc<Self>, Failure> {
-        let lifetime = Arc::new(Self { state: Mutex::new(State::Starting), events });
+    /// Begins it, within an environment. Clean-up hooks run last in, first out, and the callbacks have
+    /// their own: they must exist before this, to be torn down after the server has stopped.
+    pub(crate) fn begin(
+        env: Env,
+        events: Option<Arc<EventQueue>>,
+        proxies: Option<Arc<ProxyFunction>>,
+    ) -> Result<Arc<Self>, Failure> {
+        let lifetime = Arc::new(Self { state: Mutex::new(State::Starting), events, proxies });
         // The hook stays until the environment ends: once the server is stopped, it holds next to nothing.
         env.add_env_cleanup_hook(Arc::clone(&lifetime), |lifetime| {
             // Node calls this, and nothing may unwind into it.
@@ -68,6 +74,9 @@ impl Lifetime {
         *self.state() = State::Over;
         if let Some(events) = &self.events {
             events.close();
+        }
+        if let Some(proxies) = &self.proxies {
+            proxies.close();
         }
     }
 

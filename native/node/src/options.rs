@@ -17,6 +17,7 @@ use crate::argument::{Argument, Fields};
 use crate::error::Failure;
 use crate::limits::{self, ProxyLimits};
 use crate::queue::EventQueue;
+use crate::upstream_proxy::{self, ProxyFunction};
 
 /// Options of `ProxyServer.listen`. A member it does not know is an error.
 #[napi(object, object_from_js = false, object_to_js = false)]
@@ -41,6 +42,21 @@ pub struct ListenOptions {
     /// staging and for tests.
     #[napi(ts_type = "Record<string, string>")]
     pub connect_to: Option<HashMap<String, String>>,
+    /// The next proxy. Every upstream that is not on this machine is reached through it, those of routes too,
+    /// plain HTTP included; loopback and what `connectTo` names never are.
+    ///
+    /// A URL: `http://`, `https://` (TLS to the proxy, verified like any other) or `socks5://`, with credentials
+    /// where it wants them, percent-encoded: `http://user:password@proxy.example:3128`. Or a function that is
+    /// given a URL without path and query, such as `https://site.example/`, and gives or promises the URL of
+    /// a proxy or what a PAC script would answer: `PROXY a.example:3128; SOCKS5 b.example:1080; DIRECT`. The next
+    /// on such a list is used when one cannot be reached. A tunnel is asked about as `https`. The function is
+    /// asked at the first contact with an origin, and again when its answer is half a minute old. When it
+    /// throws, rejects, gives anything else or takes longer than `timeouts.connect`, the request fails with 502.
+    ///
+    /// Names are resolved by the next proxy, not here. So it alone decides whether a public name leads to a
+    /// loopback address, of the machine that it runs on.
+    #[napi(ts_type = "string | ((url: string) => string | Promise<string>)")]
+    pub upstream_proxy: Option<()>,
     /// Limits on time, in milliseconds.
     pub timeouts: Option<ProxyTimeouts>,
     /// Limits on everything else. Heads have one by default; the rest is off until it is set.
@@ -69,7 +85,7 @@ pub struct AutoPort {
 /// Limits on time, in whole milliseconds, from 1 to 2147483647. A stream that keeps moving is never cut.
 #[napi(object, object_from_js = false, object_to_js = false)]
 pub struct ProxyTimeouts {
-    /// Resolving an upstream's name and connecting to it.
+    /// Resolving an upstream's name and connecting to it; finding the next proxy, and getting a tunnel from it.
     ///
     /// @defaultValue `10000`
     pub connect: Option<u32>,
@@ -99,11 +115,13 @@ pub struct ProxyTimeouts {
 pub(crate) struct Start {
     pub(crate) options: ServerOptions,
     pub(crate) events: Option<Arc<EventQueue>>,
+    pub(crate) proxies: Option<Arc<ProxyFunction>>,
 }
 
 impl Start {
     fn with_bind(bind: Bind, http2: bool) -> Self {
-        Self { options: ServerOptions { bind, http2, ..ServerOptions::default() }, events: None }
+        let options = ServerOptions { bind, http2, ..ServerOptions::default() };
+        Self { options, events: None, proxies: None }
     }
 }
 
@@ -138,13 +156,15 @@ pub(crate) fn listen(options: Unknown<'_>) -> Result<Start, Failure> {
         "http2",
         "extraCa",
         "connectTo",
+        "upstreamProxy",
         "timeouts",
         "limits",
         "allowNonLoopback",
         "onEvent",
     ];
     let Some(options) = Argument::new("options", options).present() else {
-        return Ok(Start { options: ServerOptions::default(), events: None });
+        let options = ServerOptions::default();
+        return Ok(Start { options, events: None, proxies: None });
     };
     let fields = options.object(MEMBERS)?;
     let defaults = ServerOptions::default();
@@ -158,10 +178,13 @@ pub(crate) fn listen(options: Unknown<'_>) -> Result<Start, Failure> {
         limits: fields.get("limits")?.map(limits::of_proxy).transpose()?.unwrap_or_default(),
         ..defaults
     };
+    let upstream_proxy = fields.get("upstreamProxy")?;
+    let upstream_proxy = upstream_proxy.as_ref().map(upstream_proxy::parse).transpose()?.unzip();
+    options.upstream_proxy = upstream_proxy.0;
     let event_queue = |callback: Argument<'_>| EventQueue::new(&callback.function()?);
     let events = fields.get("onEvent")?.map(event_queue).transpose()?;
     options.on_event = events.as_ref().map(EventQueue::sink);
-    Ok(Start { options, events })
+    Ok(Start { options, events, proxies: upstream_proxy.1.flatten() })
 }
 
 fn bind(fields: &Fields<'_>) -> Result<Bind, Failure> {

@@ -175,8 +175,8 @@ impl ProxyServer {
         parse: impl FnOnce() -> Result<Start, Failure>,
     ) -> napi::Result<PromiseRaw<'_, ProxyServer>> {
         let begun = guard(|| {
-            let Start { options, events } = parse()?;
-            Ok((Lifetime::begin(*env, events)?, options))
+            let Start { options, events, proxies } = parse()?;
+            Ok((Lifetime::begin(*env, events, proxies)?, options))
         });
         match begun {
             Ok((lifetime, options)) => in_background(env, "tabport-start", move || {

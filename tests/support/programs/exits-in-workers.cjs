@@ -1,4 +1,5 @@
-// Rounds of worker threads that start a proxy, open a tunnel through it and exit while it runs.
+// Rounds of worker threads that start a proxy, open a tunnel through it, and exit while it runs and waits for an
+// answer.
 const { Worker, isMainThread, workerData } = require('worker_threads')
 const http = require('http')
 const net = require('net')
@@ -28,11 +29,17 @@ function run(port) {
 }
 
 async function work(port) {
-  const proxy = await ProxyServer.listen({ onEvent: () => {} })
+  let asked
+  const question = new Promise((resolve) => (asked = resolve))
+  const upstreamProxy = () => new Promise(asked)
+  const proxy = await ProxyServer.listen({ onEvent: () => {}, upstreamProxy })
   const { username, password } = proxy.createContext(1)
   const headers = { 'Proxy-Authorization': `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` }
-  const options = { host: '127.0.0.1', port: proxy.port(), method: 'CONNECT', path: `127.0.0.1:${port}`, headers }
-  const request = http.request(options)
+  const options = { host: '127.0.0.1', port: proxy.port(), method: 'CONNECT', headers }
+  const unanswered = http.request({ ...options, path: 'site.example:443' })
+  unanswered.on('error', () => {}).end()
+  await question
+  const request = http.request({ ...options, path: `127.0.0.1:${port}` })
   request.once('connect', (response, socket) => {
     socket.once('data', () => process.exit(response.statusCode === 200 ? 7 : 8))
     socket.write('through the tunnel')

@@ -2,7 +2,7 @@
 const net = require('net')
 const { ProxyServer } = require('../../../index.js')
 
-ProxyServer.listen({ onEvent: () => {} }).then((proxy) => {
+ProxyServer.listen({ onEvent: () => {}, upstreamProxy: () => 'DIRECT' }).then((proxy) => {
   proxy.createContext(1)
   const socket = net.connect(proxy.port(), '127.0.0.1', () => {
     socket.unref()

@@ -74,8 +74,9 @@ impl Downstream {
         };
         // An answer of our own may come while the client is still sending what nobody will read.
         let unwanted = matches!(body, Body::Own(_)) && !self.wire.is_worth_draining(WORTH_DRAINING);
+        let unsent = self.expects && !self.wire.has_received();
         let told = head.fields.members("connection").any(|it| it.eq_ignore_ascii_case("close"));
-        self.keep_alive &= !unwanted && !told && framing != Framing::UntilClose;
+        self.keep_alive &= !unwanted && !unsent && !told && framing != Framing::UntilClose;
         let option = connection_option(self.version, self.keep_alive);
         let option = option.filter(|_| !switches && !head.fields.contains("connection"));
         write_response(&mut self.wire.unsent, head, framing, option);
@@ -125,7 +126,7 @@ impl Downstream {
                 count(std::mem::take(text).len());
                 return self.wire.poll_send(cx);
             }
-            Body::Http1(relay) => return relay.poll(cx, &mut self.wire),
+            Body::Http1(relay) => return relay.poll(cx, &mut self.wire, !self.expects),
             Body::Http2(body, upload) => {
                 if let Some(queue) = upload
                     && queue.poll(cx, &mut self.wire)?.is_ready()

@@ -1,6 +1,6 @@
 //! The chunked coding (RFC 9112, section 7.1), read to the letter.
 
-use super::framing::{Ambiguous, Piece};
+use super::framing::{Ambiguous, LONGEST, Piece};
 use super::parse::{self, HeadError};
 
 /// A chunk's size and its extensions, which nobody uses, with the line's end.
@@ -74,9 +74,8 @@ fn parse_size(line: &[u8]) -> Result<u64, Ambiguous> {
     let well_formed =
         matches!(extensions.first(), None | Some(b';')) && extensions.iter().all(plain);
     let size = std::str::from_utf8(size).map_err(|_| WRONG)?;
-    // More than 2^63 is nobody's body: where it is cut off elsewhere, it means something else.
     match u64::from_str_radix(size, 16) {
-        Ok(size) if well_formed && digits <= 16 && size <= i64::MAX.unsigned_abs() => Ok(size),
+        Ok(size) if well_formed && digits <= 16 && size <= LONGEST => Ok(size),
         _ => Err(WRONG),
     }
 }

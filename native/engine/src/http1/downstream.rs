@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use hyper::{Method, Version};
+use hyper::{Method, StatusCode, Version};
 
 use super::answer::After;
 use super::deadline::Deadline;
@@ -34,6 +34,8 @@ pub(crate) struct Downstream {
     pub(super) method: Method,
     framing: Framing,
     pub(super) keep_alive: bool,
+    /// Whether the client waits to be told to send its body, and may never send it.
+    pub(super) expects: bool,
 }
 
 /// Serves a connection until either side ends it, or it changes hands.
@@ -78,6 +80,7 @@ impl Downstream {
             method: Method::GET,
             framing: Framing::None,
             keep_alive: true,
+            expects: false,
         }
     }
 
@@ -113,6 +116,7 @@ impl Downstream {
         if self.version == Version::HTTP_10 {
             return Ok(());
         }
+        self.expects &= head.status != StatusCode::CONTINUE;
         write_response(&mut self.wire.unsent, head, Framing::None, None);
         poll_fn(|cx| self.wire.poll_send(cx)).await
     }
@@ -179,6 +183,7 @@ impl Downstream {
             Version::HTTP_10 => option("keep-alive"),
             _ => !option("close"),
         };
+        self.expects = head.fields.contains("expect");
         self.framing = framing::of_request(head)?;
         self.wire.receive(self.framing);
         Ok(())

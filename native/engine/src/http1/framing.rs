@@ -22,6 +22,9 @@ pub(crate) enum Framing {
     UntilClose,
 }
 
+/// The longest body, or chunk of one. More is nobody's: where a number is cut off, it means something else.
+pub(super) const LONGEST: u64 = i64::MAX.unsigned_abs();
+
 /// What is wrong with a message's framing.
 pub(crate) type Ambiguous = &'static str;
 
@@ -67,7 +70,8 @@ fn declared(fields: &Fields, version: Version) -> Result<Option<Framing>, Ambigu
 fn parse_length(value: &[u8]) -> Result<u64, Ambiguous> {
     let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
     let text = std::str::from_utf8(value).ok().filter(|_| digits);
-    text.and_then(|text| text.parse().ok()).ok_or("Content-Length is not a number")
+    let length = text.and_then(|text| text.parse().ok());
+    length.filter(|length| *length <= LONGEST).ok_or("Content-Length is not a number")
 }
 
 /// Where in a body one is.

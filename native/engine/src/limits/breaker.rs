@@ -170,6 +170,7 @@ fn is_unreachable(error: &ProxyError) -> bool {
             | ProxyError::TlsCertificate(_)
             | ProxyError::TlsProtocol(_)
             | ProxyError::TlsTimeout
+            | ProxyError::NextProxy(_)
     )
 }
 

@@ -41,7 +41,8 @@ impl Template {
         }
         let parse = |text: &str| {
             let authority = Authority::parse(text, Some(scheme.default_port()));
-            authority.map_err(|_| not_an_origin(field)).and_then(|it| with_dns_labels(field, it))
+            let authority = authority.map_err(|_| not_an_origin(field))?;
+            with_whole_labels(field, with_short_labels(field, authority)?)
         };
         let (host, port) = match authority.split_once(PLACEHOLDER) {
             None => fixed(parse(authority)?),
@@ -104,7 +105,7 @@ fn numbered(
     Ok((host, PortPart::Fixed(longest.port)))
 }
 
-pub(super) fn with_dns_labels(
+pub(super) fn with_short_labels(
     field: &'static str,
     authority: Authority,
 ) -> Result<Authority, RouteError> {
@@ -112,9 +113,15 @@ pub(super) fn with_dns_labels(
         Host::Name(name) if name.split('.').any(|label| label.len() > MAX_LABEL) => {
             Err(refuse(field, "has a label of more than 63 characters"))
         }
-        Host::Name(name)
-            if name.split('.').any(|label| label.starts_with('-') || label.ends_with('-')) =>
-        {
+        _ => Ok(authority),
+    }
+}
+
+/// RFC 1123, section 2.1, has no label that begins or ends with a hyphen.
+fn with_whole_labels(field: &'static str, authority: Authority) -> Result<Authority, RouteError> {
+    let hyphen_ends = |label: &str| label.starts_with('-') || label.ends_with('-');
+    match &authority.host {
+        Host::Name(name) if name.split('.').any(hyphen_ends) => {
             Err(refuse(field, "has a label that begins or ends with a hyphen"))
         }
         _ => Ok(authority),

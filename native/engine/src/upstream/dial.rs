@@ -12,6 +12,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::next_proxy::NextProxies;
 use super::tls::{Alpn, Tls, Trust};
 use crate::authority::{Authority, Host, Scheme, leads_to_loopback};
 use crate::error::{ProxyError, StartError};
@@ -23,8 +24,9 @@ use crate::stream::Stream;
 pub(crate) struct Dialer {
     own: SocketAddr,
     connect_to: HashMap<Authority, SocketAddr>,
-    timeouts: Timeouts,
-    trust: Trust,
+    next_proxies: Option<NextProxies>,
+    pub(super) timeouts: Timeouts,
+    pub(super) trust: Trust,
 }
 
 /// A connection, and what was agreed on it.
@@ -39,6 +41,7 @@ impl Dialer {
         Ok(Self {
             own,
             connect_to: options.connect_to.clone(),
+            next_proxies: options.upstream_proxy.clone().map(NextProxies::new),
             timeouts: options.timeouts,
             trust: Trust::new(options.extra_ca.as_deref())?,
         })
@@ -51,11 +54,11 @@ impl Dialer {
         tls: &Tls,
         alpn: Alpn,
     ) -> Result<Dialled, ProxyError> {
-        let tcp = self.connect_tcp(upstream).await?;
+        let stream = self.open(upstream, upstream.scheme, tls).await?;
         if upstream.scheme == Scheme::Http {
-            return Ok(Dialled { stream: tcp.into(), http2: false });
+            return Ok(Dialled { stream, http2: false });
         }
-        let handshake = tls.connect(&self.trust, tcp, &upstream.authority.host, alpn);
+        let handshake = tls.connect(&self.trust, stream, &upstream.authority.host, alpn);
         let stream = timeout(self.timeouts.tls_handshake, handshake)
             .await
             .map_err(|_| ProxyError::TlsTimeout)??;
@@ -63,8 +66,24 @@ impl Dialer {
         Ok(Dialled { stream: stream.into(), http2 })
     }
 
-    /// Connects without TLS, whatever the upstream speaks.
-    pub(crate) async fn connect_tcp(&self, upstream: &Upstream) -> Result<TcpStream, ProxyError> {
+    /// A stream of bytes to the upstream, without TLS. Where it is not on this machine, the next proxy leads
+    /// there, if there is one; it may depend on the scheme.
+    pub(crate) async fn open(
+        &self,
+        upstream: &Upstream,
+        scheme: Scheme,
+        tls: &Tls,
+    ) -> Result<Stream, ProxyError> {
+        let Upstream { authority, .. } = upstream;
+        let near = authority.host.is_loopback() || self.connect_to.contains_key(authority);
+        match &self.next_proxies {
+            // Boxed, so that what dials directly does not pay for its size.
+            Some(next) if !near => Box::pin(self.open_through(next, upstream, scheme, tls)).await,
+            _ => self.connect_tcp(upstream).await.map(Stream::from),
+        }
+    }
+
+    pub(super) async fn connect_tcp(&self, upstream: &Upstream) -> Result<TcpStream, ProxyError> {
         let connect = async {
             let addresses = self.resolve(upstream).await?;
             connect_first(&addresses).await.map_err(ProxyError::Connect)

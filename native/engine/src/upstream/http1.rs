@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -14,8 +15,8 @@ use crate::client::Client;
 use crate::counters::Counted;
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
+use crate::forward;
 use crate::head::{RequestHead, ResponseHead};
-use crate::headers;
 use crate::http1::{
     Deadline, Frame, Framing, HeadError, PumpError, Wire, of_response, parse_response, pump,
     pump_frames, write_request,
@@ -94,9 +95,23 @@ impl Http1 {
             if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
                 return Ok(head);
             }
-            headers::strip_hop_by_hop(&mut head.fields);
-            client.inform(&head).await.map_err(|_| ProxyError::ClientGone)?;
+            forward::strip(&mut head);
+            self.inform(client, &head).await?;
         }
+    }
+
+    /// Passes on an interim response; a client that does not read them cannot make the exchange last.
+    async fn inform(
+        &mut self,
+        client: &mut Client<'_>,
+        head: &ResponseHead,
+    ) -> Result<(), ProxyError> {
+        let mut inform = pin!(client.inform(head));
+        poll_fn(|cx| match inform.as_mut().poll(cx) {
+            Poll::Pending => self.deadline.poll(cx).map(|()| Err(ProxyError::ResponseTimeout)),
+            Poll::Ready(sent) => Poll::Ready(sent.map_err(|_| ProxyError::ClientGone)),
+        })
+        .await
     }
 
     fn poll_head(
@@ -218,8 +233,14 @@ impl Relay {
         self.framing
     }
 
-    /// Moves both bodies between an HTTP/1.1 client and the upstream; ready when the response has been sent.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, client: &mut Wire) -> Poll<io::Result<()>> {
+    /// Moves both bodies between an HTTP/1.1 client and the upstream; ready when the response has been sent,
+    /// and the rest of the request too, if there is one: an upstream that has answered early may want it.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        client: &mut Wire,
+        rest: bool,
+    ) -> Poll<io::Result<()>> {
         let Self { connection, exchange, .. } = self;
         if connection.uploading {
             let count = |bytes| exchange.moved_up(bytes);
@@ -229,8 +250,8 @@ impl Relay {
         let count = |bytes| exchange.moved_down(bytes);
         ready!(pump(cx, &mut connection.wire, client, count)).map_err(PumpError::into_inner)?;
         exchange.completed();
-        // An upstream that has answered early may still want the rest.
-        if connection.uploading { Poll::Pending } else { Poll::Ready(Ok(())) }
+        let wanted = connection.uploading && rest && connection.wire.poll_read(cx, 1).is_pending();
+        if wanted { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
 
     /// The response's next frame for an HTTP/2 client, whose upload goes on meanwhile.

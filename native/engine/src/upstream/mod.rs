@@ -3,6 +3,7 @@
 mod dial;
 mod http1;
 mod http2;
+mod next_proxy;
 mod origin;
 mod pool;
 mod tls;
@@ -14,10 +15,13 @@ use hyper::{Method, StatusCode, Version};
 pub(crate) use dial::Dialer;
 pub(crate) use http1::Relay;
 pub(crate) use http2::{Queue, strip_trailers};
+pub use next_proxy::{
+    InvalidProxy, NextProxy, NextProxyError, ProxyAnswer, ProxyList, ProxyResolver, UpstreamProxy,
+};
 pub(crate) use pool::Pool;
 pub(crate) use tls::Tls;
 
-use crate::authority::Authority;
+use crate::authority::{Authority, Scheme};
 use crate::client::Client;
 use crate::context::Context;
 use crate::error::ProxyError;
@@ -57,8 +61,9 @@ pub(crate) async fn open_tunnel(
     asked: &Authority,
 ) -> Result<Stream, ProxyError> {
     if upstream.routing.is_none() {
-        let connect = proxy.dialer.connect_tcp(upstream);
-        return attempt(context, upstream, connect).await.map(Stream::from);
+        // What a tunnel carries is TLS as a rule, and browsers take it for that when they look for a proxy.
+        let opened = proxy.dialer.open(upstream, Scheme::Https, context.pool.tls());
+        return attempt(context, upstream, opened).await;
     }
     let mut head = RequestHead {
         method: Method::CONNECT,

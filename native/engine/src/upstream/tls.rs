@@ -13,13 +13,13 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
-use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::authority::Host;
 use crate::error::{ProxyError, StartError};
+use crate::stream::Stream;
 
 /// Whom the server trusts. The platform's roots are read when the first TLS upstream is dialled.
 pub(crate) struct Trust {
@@ -88,17 +88,17 @@ impl Tls {
     pub(crate) async fn connect(
         &self,
         trust: &Trust,
-        tcp: TcpStream,
+        stream: Stream,
         host: &Host,
         alpn: Alpn,
-    ) -> Result<TlsStream<TcpStream>, ProxyError> {
+    ) -> Result<TlsStream<Stream>, ProxyError> {
         let configs = self.configs(trust).await?;
         let config = match alpn {
             Alpn::Any => &configs.any,
             Alpn::Http1 => &configs.http1,
         };
         let connector = TlsConnector::from(Arc::clone(config));
-        connector.connect(server_name(host)?, tcp).await.map_err(classify)
+        connector.connect(server_name(host)?, stream).await.map_err(classify)
     }
 
     async fn configs(&self, trust: &Trust) -> Result<&Configs, ProxyError> {

@@ -4,7 +4,7 @@ use crate::harness::{Context, Origin, Proxy, status};
 use crate::stream::{get, speak};
 
 /// Every way we know to call this machine.
-const NAMES: &[&str] = &[
+pub(crate) const NAMES: &[&str] = &[
     "localhost",
     "LocalHost",
     "localhost.",

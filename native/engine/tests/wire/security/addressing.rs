@@ -1,6 +1,6 @@
 //! Rows 11, 17 and 18: who is asked for, by which name, and what is told to whoever has no credentials.
 
-use super::message::messages;
+use super::message::{Message, messages};
 use super::support::{Face, Findings, LOCAL, attempt, converse};
 use crate::harness::{Origin, Proxy, field, status};
 
@@ -25,6 +25,37 @@ async fn row_11_a_host_field_that_differs_from_the_uri() {
         }
     }
     other.was_never_dialled().await;
+}
+
+/// An origin is asked for what the URI says after its authority, byte for byte.
+#[tokio::test]
+async fn row_11_what_is_left_of_the_uri() {
+    let (proxy, mut findings) = (Proxy::start(), Findings::default());
+    for (uri, expected) in [
+        ("GET http://localhost:3000", "GET / HTTP/1.1"),
+        ("GET http://localhost:3000/", "GET / HTTP/1.1"),
+        ("GET http://localhost:3000?a=http://evil.test/", "GET /?a=http://evil.test/ HTTP/1.1"),
+        ("GET http://localhost:3000/http://evil.test/", "GET /http://evil.test/ HTTP/1.1"),
+        ("GET http://localhost:3000//evil.test/", "GET //evil.test/ HTTP/1.1"),
+        ("GET http://localhost:3000/../%2e%2E/a%00b", "GET /../%2e%2E/a%00b HTTP/1.1"),
+        ("GET http://localhost:3000/a?b?c&d=%", "GET /a?b?c&d=% HTTP/1.1"),
+        ("GET HTTP://LOCALHOST:3000/A", "GET /A HTTP/1.1"),
+        ("GET ws://localhost:3000/ws", "GET /ws HTTP/1.1"),
+        ("OPTIONS http://localhost:3000", "OPTIONS * HTTP/1.1"),
+        ("OPTIONS http://localhost:3000/", "OPTIONS / HTTP/1.1"),
+        ("OPTIONS *", "OPTIONS * HTTP/1.1"),
+    ] {
+        let outcome = attempt(&proxy, Face::Absolute, |context| {
+            let own = context.field();
+            format!("{uri} HTTP/1.1\r\nHost: {LOCAL}\r\n{own}Connection: close\r\n\r\n")
+        })
+        .await;
+        let seen = outcome.passed(1);
+        let same = seen.as_ref().is_ok_and(|seen| seen[0].start == expected);
+        findings.check(uri, same, &outcome.at_origin());
+        findings.note(uri, seen);
+    }
+    findings.none();
 }
 
 /// A route is chosen by the URI too: neither field may get a request past it.
@@ -74,7 +105,7 @@ async fn row_11_a_request_in_a_tunnel_cannot_leave_it() {
     ] {
         let last = format!("GET / HTTP/1.1\r\nHost: {LOCAL}\r\nConnection: close\r\n\r\n");
         let outcome = attempt(&proxy, Face::Tunnel, |_| format!("{request}{last}")).await;
-        let first = messages(&outcome.client).unwrap().first().map(|it| it.status());
+        let first = messages(&outcome.client).unwrap().first().map(Message::status);
         findings.check(&request, matches!(first, Some(400 | 421)), &format!("{first:?}"));
     }
     let host = format!("GET / HTTP/1.1\r\nHost: {there}\r\nConnection: close\r\n\r\n");

@@ -125,6 +125,14 @@ async fn row_03_a_content_length_that_is_no_number() {
     .await;
 }
 
+/// Where it is read into a signed number it means something else.
+#[tokio::test]
+async fn row_03_a_content_length_beyond_a_signed_number() {
+    let lengths = ["9223372036854775808", "9223372036854775813", "18446744073709551615"];
+    let fields = lengths.map(|length| format!("Content-Length: {length}"));
+    all_are_400(&fields.each_ref().map(String::as_str), "hello").await;
+}
+
 /// What is a number is one: the strictness above does not refuse what every client sends.
 #[tokio::test]
 async fn row_03_a_content_length_that_is_a_number() {

@@ -170,7 +170,7 @@ async fn row_12_no_error_page_event_or_log_line_shows_credentials() {
     }
     proxy.until("all is quiet", |stats| stats.requests + stats.connections == 0).await;
     assert!(status(&told) >= 400, "{told}");
-    told.push_str(&format!("{:?}{}", proxy.events(), log.text()));
+    let told = format!("{told}{:?}{}", proxy.events(), log.text());
     for context in [&context, &other] {
         for secret in secrets(context) {
             assert!(!told.contains(&secret), "{secret} is told: {told}");

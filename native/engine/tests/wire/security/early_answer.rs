@@ -6,7 +6,7 @@ use tabport_engine::{ServerOptions, Timeouts};
 
 use super::message::statuses;
 use super::support::{Face, Findings, LOCAL, Recorder, attempt_at, converse};
-use crate::harness::{Context, Proxy};
+use crate::harness::{Context, Origin, Peer, Proxy, field};
 
 /// A body that is nothing but requests with valid credentials.
 fn body(context: &Context) -> String {
@@ -103,7 +103,7 @@ async fn row_09_an_endless_body_after_a_407_is_not_read_for_ever() {
 /// The origin answers before it has read the body; then it reads whatever comes.
 async fn origin_answers(status: u16) {
     let (proxy, mut findings) = (Proxy::start(), Findings::default());
-    for face in [Face::Absolute, Face::Tunnel] {
+    for face in [Face::Absolute, Face::Upgrade, Face::Tunnel] {
         for chunked in [false, true] {
             let (case, before) = ((face, chunked), proxy.server.stats().total.requests);
             let outcome = attempt_at(&proxy, Recorder::early(status).await, face, |context| {
@@ -129,6 +129,99 @@ async fn origin_answers(status: u16) {
                 }
                 Err(why) => findings.note(case, Err::<(), _>(why[..why.len().min(300)].to_owned())),
             }
+        }
+    }
+    findings.none();
+}
+
+/// A client whose request has been answered by an origin that left, with most of the body still to come.
+async fn answered_and_left(proxy: &Proxy, context: &Context, fields: &str, begun: &str) -> Peer {
+    let origin = Origin::start().await;
+    let mut client = proxy.connect().await;
+    let request = context.ask(&format!("POST {}/first", origin.url()), fields);
+    client.send(format!("{request}{begun}")).await;
+    let mut upstream = origin.accept().await;
+    upstream.head().await;
+    upstream.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno").await;
+    assert_eq!(client.response().await.1, "no");
+    client
+}
+
+/// What is left of the body looks like requests; what comes after it is one, or the connection has ended.
+#[tokio::test]
+async fn row_09_an_origin_that_answers_and_leaves() {
+    let (proxy, mut findings) = (Proxy::start(), Findings::default());
+    let context = proxy.context();
+    let piece = Face::Absolute.ask(&context, "GET", "/smuggled", "").repeat(8);
+    let last = "GET http://a/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let length = piece.len();
+    for (fields, begun, rest) in [
+        (format!("Content-Length: {}\r\n", 2 * length), piece.clone(), piece.clone()),
+        (
+            "Transfer-Encoding: chunked\r\n".to_owned(),
+            format!("{:x}\r\n{piece}", 2 * length),
+            format!("{piece}\r\n0\r\n\r\n"),
+        ),
+    ] {
+        let before = proxy.server.stats().total.requests;
+        let client = answered_and_left(&proxy, &context, &fields, &begun).await;
+        let told = statuses(&converse(client.0, format!("{rest}{last}").as_bytes()).await);
+        let fine = told == Ok(vec![]) || told == Ok(vec![407]);
+        findings.check(&fields, fine, &format!("told {told:?}"));
+        let counted = proxy.server.stats().total.requests - before;
+        findings.check(&fields, counted == 1, &format!("{counted} requests counted"));
+    }
+    findings.none();
+}
+
+/// Who expected a 100 and got another answer may keep the body to itself, so what comes next may be either:
+/// only the connection's end says that it is neither.
+#[tokio::test]
+async fn row_09_an_expectation_that_is_not_met() {
+    let (proxy, origin) = (Proxy::start(), Origin::start().await);
+    let context = proxy.routed(origin.url());
+    let mut client = proxy.connect().await;
+    let fields = "Expect: 100-continue\r\nContent-Length: 100\r\n";
+    client.send(Face::Absolute.post(&context, fields)).await;
+    let mut upstream = origin.accept().await;
+    upstream.head().await;
+    upstream.send("HTTP/1.1 417 Expectation Failed\r\nContent-Length: 2\r\n\r\nno").await;
+    let (head, body) = client.response().await;
+    assert_eq!((field(&head, "connection"), body.as_str()), (Some("close"), "no"), "{head}");
+    client.send(Face::Absolute.smuggled(&context).repeat(3)).await;
+    assert_eq!(client.rest().await, b"");
+    assert_eq!(proxy.server.stats().total.requests, 1);
+    proxy.server.release_context(&context.id).unwrap();
+}
+
+/// A body that breaks off after it has been answered is followed by nothing.
+#[tokio::test]
+async fn row_09_a_broken_rest_of_a_body() {
+    let proxy = Proxy::start();
+    let context = proxy.context();
+    for broken in ["zz\r\n", "-1\r\n", "5\nhello", "\r\n", "1\r\nxx"] {
+        let before = proxy.server.stats().total.requests;
+        let fields = "Transfer-Encoding: chunked\r\n";
+        let client = answered_and_left(&proxy, &context, fields, "5\r\nhello\r\n").await;
+        let rest = format!("{broken}{}", Face::Absolute.smuggled(&context));
+        let told = statuses(&converse(client.0, rest.as_bytes()).await);
+        assert!(told == Ok(vec![]) || told == Ok(vec![400]), "{broken:?}: {told:?}");
+        assert_eq!(proxy.server.stats().total.requests - before, 1, "{broken:?}");
+    }
+}
+
+/// RFC 9112, section 9.6: a request that closes is the connection's last.
+#[tokio::test]
+async fn row_09_nothing_follows_a_request_that_closes() {
+    let (proxy, mut findings) = (Proxy::start(), Findings::default());
+    for face in [Face::Absolute, Face::HostField, Face::Tunnel] {
+        for option in ["close", "CLOSE", "x, close", "close\r\nConnection: keep-alive"] {
+            let outcome = attempt_at(&proxy, Recorder::start().await, face, |context| {
+                let first = face.ask(context, "GET", "/", &format!("Connection: {option}\r\n"));
+                format!("{first}{}", face.smuggled(context))
+            })
+            .await;
+            findings.note((face, option), outcome.passed(1));
         }
     }
     findings.none();

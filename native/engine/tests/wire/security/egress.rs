@@ -111,7 +111,7 @@ async fn row_16_unclear_addresses_over_tls() {
 
 #[tokio::test]
 async fn row_16_unclear_addresses_in_a_connect() {
-    all_are_refused(|context, authority| context.connect(authority)).await;
+    all_are_refused(Context::connect).await;
 }
 
 /// What is an address, in whatever notation, and loopback, is the route's business alone.

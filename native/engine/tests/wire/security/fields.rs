@@ -2,8 +2,9 @@
 
 use tabport_engine::RouteFields;
 
+use super::message::messages;
 use super::support::{Face, Findings, LOCAL, Recorder, attempt, converse};
-use crate::harness::Proxy;
+use crate::harness::{Origin, Proxy};
 
 const ROUTING: [&str; 3] =
     ["X-Cmux-Port-Internal", "X-Cmux-Workspace-Internal", "X-Cmux-Host-Override"];
@@ -65,6 +66,33 @@ async fn row_13_connection_names_a_field_that_may_go() {
         let kept = seen.as_ref().is_ok_and(|seen| seen[0].all("x-kept") == ["yes"]);
         findings.check(face, kept, &outcome.at_origin());
         findings.note(face, seen);
+    }
+    findings.none();
+}
+
+/// An upstream may name them too; the message it has framed stays framed.
+#[tokio::test]
+async fn row_13_connection_names_a_field_that_frames_a_response() {
+    let (proxy, mut findings) = (Proxy::start(), Findings::default());
+    let origin = Origin::start().await;
+    let context = proxy.routed(origin.url());
+    for (framing, body) in
+        [("Content-Length: 5", "hello"), ("Transfer-Encoding: chunked", "5\r\nhello\r\n0\r\n\r\n")]
+    {
+        let request = Face::Absolute.ask(&context, "GET", "/", "Connection: close\r\n");
+        let upstream = async {
+            let mut upstream = origin.accept().await;
+            upstream.head().await;
+            let named = "Connection: close, Content-Length, Transfer-Encoding, X-Hop\r\nX-Hop: 1";
+            upstream.send(format!("HTTP/1.1 200 OK\r\n{named}\r\n{framing}\r\n\r\n{body}")).await;
+        };
+        let client = proxy.connect().await;
+        let (told, ()) = tokio::join!(converse(client.0, request.as_bytes()), upstream);
+        let sound = match &messages(&told).unwrap_or_default()[..] {
+            [only] => only.complete && only.body == b"hello" && only.all("x-hop").is_empty(),
+            _ => false,
+        };
+        findings.check(framing, sound, &String::from_utf8_lossy(&told));
     }
     findings.none();
 }
@@ -152,6 +180,36 @@ async fn row_14_routing_names_in_trailers() {
     findings.none();
 }
 
+/// A tunnel is looked into for the sake of these rules: what a lenient server takes for a request, whatever
+/// stands before it, must not pass unread.
+#[tokio::test]
+async fn row_14_no_way_around_in_a_tunnel() {
+    let (proxy, mut findings) = (Proxy::start(), Findings::default());
+    for before in ["\r\n", "\n", " ", "\t", "\r\n ", "\r", "'", "!", "_"] {
+        let outcome = attempt(&proxy, Face::Tunnel, |_| {
+            let fields = "X-Cmux-Port-Internal: 22\r\nX-Cmux-Workspace-Internal: other\r\n";
+            format!(
+                "{before}GET / HTTP/1.1\r\nHost: evil.test\r\n{fields}Connection: close\r\n\r\n"
+            )
+        })
+        .await;
+        let got = outcome.at_origin();
+        let told = got.to_lowercase().contains("x-cmux") || got.contains("evil.test");
+        findings.check(before, !told, &got);
+    }
+    findings.none();
+}
+
+/// Nor may it, once a client has sent so many empty lines that there seems to be no request.
+#[tokio::test]
+async fn row_14_no_way_around_by_empty_lines() {
+    let (proxy, origin) = (Proxy::start(), Origin::start().await);
+    let context = proxy.routed(origin.url());
+    let mut client = proxy.tunnel(&context, LOCAL).await;
+    client.send("\r\n".repeat(2000)).await;
+    origin.was_never_dialled().await;
+}
+
 /// Whatever a client sends of these, the origin is told nothing, and the gateway what is true.
 #[tokio::test]
 async fn row_15_duplicate_and_odd_routing_fields() {
@@ -190,7 +248,7 @@ async fn the_gateway_is_told_the_truth(proxy: &Proxy, fields: &str) -> Result<()
     let request = Face::Absolute.ask(&context, "GET", "/", fields);
     converse(proxy.connect().await.0, request.as_bytes()).await;
     proxy.server.release_context(&context.id).unwrap();
-    let seen = super::message::messages(&origin.end().await.concat())?;
+    let seen = messages(&origin.end().await.concat())?;
     let [only] = &seen[..] else { return Err(format!("the gateway got {seen:?}")) };
     for (name, value) in ROUTING.iter().zip(["3000", "w-1", LOCAL]) {
         if only.all(name) != [value] {

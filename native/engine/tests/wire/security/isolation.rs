@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rustls::HandshakeKind;
+use rustls::HandshakeKind::{Full, Resumed};
 
 use super::message::messages;
 use super::support::Recorder;
@@ -106,6 +106,5 @@ async fn row_20_a_tls_session_is_resumed_by_its_context_alone() {
         assert_eq!(client.response().await.1, "ok");
         upstream.rest().await;
     }
-    use HandshakeKind::{Full, Resumed};
     assert_eq!(kinds, [Full, Resumed, Full, Resumed, Resumed]);
 }

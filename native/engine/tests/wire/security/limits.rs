@@ -20,8 +20,12 @@ fn of_bytes(face: Face, context: &Context, bytes: usize) -> String {
 fn of_fields(face: Face, context: &Context, count: usize) -> String {
     let empty = face.ask(context, "GET", "/first", "");
     let own = empty.matches("\r\n").count() - 2;
-    let fields: String = (own..count).map(|number| format!("X-{number}: y\r\n")).collect();
-    face.ask(context, "GET", "/first", &fields)
+    face.ask(context, "GET", "/first", &numbered(own..count))
+}
+
+/// A field line for each number.
+fn numbered(numbers: std::ops::Range<usize>) -> String {
+    numbers.map(|number| format!("X-{number}: y\r\n")).collect::<Vec<_>>().concat()
 }
 
 #[tokio::test]
@@ -165,18 +169,15 @@ async fn row_27_a_second_request_beyond_the_limits() {
 async fn row_27_a_response_with_a_large_head_passes() {
     let (proxy, origin) = (Proxy::start(), Origin::start().await);
     let context = proxy.routed(origin.url());
-    let many: String = (0..120).map(|number| format!("X-{number}: y\r\n")).collect();
-    for fields in [many, format!("X: {}\r\n", "y".repeat(60_000))] {
+    for fields in [numbered(0..120), format!("X: {}\r\n", "y".repeat(60_000))] {
         let mut client = proxy.connect().await;
         client.send(Face::Absolute.ask(&context, "GET", "/", "")).await;
         let mut upstream = origin.accept().await;
         upstream.head().await;
         upstream.send(format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 2\r\n\r\nok")).await;
         let (head, body) = client.response().await;
-        assert_eq!((status(&head), body.as_str()), (200, "ok"), "{:.200}", head);
+        assert_eq!((status(&head), body.as_str()), (200, "ok"), "{head:.200}");
         assert!(head.len() > fields.len(), "fields were lost");
-        drop(upstream);
-        proxy.until("it has left the pool", |stats| stats.upstream_connections == 0).await;
     }
 }
 

@@ -130,7 +130,10 @@ fn framing(message: &Message) -> Result<Framing, String> {
     let (lengths, codings) = (message.all("content-length"), message.all("transfer-encoding"));
     let bodiless = matches!(message.status(), 100..=199 | 204 | 304) && message.is_response();
     match (&lengths[..], &codings[..]) {
-        _ if bodiless => Ok(Framing::Length(0)),
+        // RFC 9110, section 8.6, and RFC 9112, section 6.1: not even where it would be ignored.
+        ([], []) if bodiless => Ok(Framing::Length(0)),
+        _ if message.status() == 304 && codings.is_empty() => Ok(Framing::Length(0)),
+        framings if bodiless => Err(format!("framings {framings:?} of no body")),
         ([], []) if message.is_response() => Ok(Framing::Close),
         ([], []) => Ok(Framing::Length(0)),
         ([], [coding]) if coding.eq_ignore_ascii_case("chunked") => Ok(Framing::Chunked),

@@ -8,6 +8,7 @@ mod support;
 
 mod addressing;
 mod authentication;
+mod bodiless;
 mod body_length;
 mod buffering;
 mod connect;
@@ -18,6 +19,8 @@ mod fields;
 mod half_close;
 mod isolation;
 mod limits;
+mod mutants;
+mod mutations;
 mod responses;
 mod routes;
 mod slow;

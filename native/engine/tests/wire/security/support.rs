@@ -47,10 +47,6 @@ impl Recorder {
         format!("http://{}", self.address)
     }
 
-    pub(crate) fn port(&self) -> u16 {
-        self.address.port()
-    }
-
     /// What was received on each connection that was ever opened. A connection of our own comes last in the
     /// queue: whoever dialled before it has been accepted when it is.
     pub(crate) async fn end(self) -> Vec<Vec<u8>> {
