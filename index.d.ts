@@ -94,6 +94,22 @@ export interface AutoPort {
   attempts: number
 }
 
+/** When a context stops dialling an upstream (a scheme, a host and a port), and for how long. */
+export interface CircuitBreaker {
+  /**
+   * How many attempts to connect must fail in a row, by DNS, TCP, TLS or time; 0 is never. An answer of the
+   * upstream's, whatever its status, is no failure, and neither is a client that leaves.
+   */
+  failures: number
+  /**
+   * For how many milliseconds what needs a new connection to it is answered 503, with the rest of them in
+   * `Retry-After`, from 1 to 2147483647. After that one attempt is let through, and decides.
+   *
+   * @defaultValue `5000`
+   */
+  openMs?: number
+}
+
 /** Names a cmux machine. */
 export interface CmuxPreset {
   /** The machine's id, without `morphvm_`. */
@@ -142,6 +158,42 @@ export interface ConnectionEvent {
   connectionId: number
 }
 
+/**
+ * Limits of one context. All are off unless they are set; 0 turns one off that the proxy's `limits.context` has
+ * set.
+ */
+export interface ContextLimits {
+  /**
+   * Requests in flight at once, each from its head to the end of its response; streams of HTTP/2 and what is
+   * sent through the tunnel of a `ws://localhost` are requests too. A WebSocket counts until it is open, and
+   * among `tunnels` from its request on. A further one is answered 503 with `Retry-After`.
+   *
+   * @defaultValue `0`
+   */
+  concurrentRequests?: number
+  /**
+   * Tunnels at once: by CONNECT, as browsers open `https:` and `ws:` (a WebSocket inside is one with it), or by
+   * an upgrade. A further one is answered 503 with `Retry-After`.
+   *
+   * @defaultValue `0`
+   */
+  tunnels?: number
+  /**
+   * Requests a second, evenly spaced; at most 1000000. A further one is answered 429 with `Retry-After`.
+   *
+   * @defaultValue `0`
+   */
+  requestsPerSecond?: number
+  /**
+   * How many requests may come at once, from 1 to 1000000, after a time with none. Only with `requestsPerSecond`.
+   *
+   * @defaultValue as many as `requestsPerSecond`
+   */
+  burst?: number
+  /** Leaves an upstream that cannot be reached alone for a while. */
+  breaker?: CircuitBreaker
+}
+
 /** Names a Daytona sandbox. */
 export interface DaytonaPreset {
   /** The sandbox's id. */
@@ -187,6 +239,8 @@ export interface GatewayRoute {
    * route. A host and a port, compared as they are parsed: `127.0.0.1:5173` is another.
    */
   local?: string[]
+  /** Limits of this context, each in place of the proxy's. */
+  limits?: ContextLimits
 }
 
 /** Names a workspace of Gitpod Classic. */
@@ -250,6 +304,8 @@ export interface ListenOptions {
   upstreamProxy?: string | ((url: string) => string | Promise<string>)
   /** Limits on time, in milliseconds. */
   timeouts?: ProxyTimeouts
+  /** Limits on everything else. Heads have one by default; the rest is off until it is set. */
+  limits?: ProxyLimits
   /**
    * Whether `host` may be an address other than loopback. Whoever reaches the proxy then still needs the
    * credentials of a context, but sends them in clear.
@@ -306,6 +362,33 @@ export interface ProxyContextInfo {
 export type ProxyEvent =
   ConnectionEvent | RequestEvent | TunnelEvent | ErrorEvent
 
+/** Limits of a proxy. Who is over one is told at once: nothing waits in a queue. */
+export interface ProxyLimits {
+  /**
+   * Bytes of a request's head, its request line and fields, from 1024 to 1048576. Beyond it the answer is
+   * 431. In HTTP/2 it is the size of the list of fields, where each field counts 32 bytes more.
+   *
+   * @defaultValue `65536`
+   */
+  headBytes?: number
+  /**
+   * Fields of a request's head, from 1 to 32768. Beyond it the answer is 431.
+   *
+   * @defaultValue `128`
+   */
+  headFields?: number
+  /**
+   * Connections from clients that are open at once, those that have become tunnels included; 0 is any number.
+   * A further one is answered 503 with `Retry-After`, before it has asked for anything, and closed; only an
+   * `error` event shows it.
+   *
+   * @defaultValue `0`
+   */
+  connections?: number
+  /** The limits of each context, counted for each on its own. A route's `limits` come before them. */
+  context?: ContextLimits
+}
+
 /** Leads to a cmux machine: `http://localhost:3000` to `https://cmux-{morphId}-{scope}-3000.{domainSuffix}`. */
 export interface ProxyRoute {
   /** The machine's id: letters, digits and inner hyphens. */
@@ -319,6 +402,8 @@ export interface ProxyRoute {
    * route. A host and a port, compared as they are parsed: `127.0.0.1:5173` is another.
    */
   local?: string[]
+  /** Limits of this context, each in place of the proxy's. */
+  limits?: ContextLimits
 }
 
 /**
@@ -487,6 +572,8 @@ export interface UpstreamRoute {
    * route. A host and a port, compared as they are parsed: `127.0.0.1:5173` is another.
    */
   local?: string[]
+  /** Limits of this context, each in place of the proxy's. */
+  limits?: ContextLimits
 }
 
 /**

@@ -27,7 +27,7 @@ pub(crate) async fn tunnel(
     let dialled = Box::pin(upstream::open_tunnel(proxy, context, upstream, asked)).await?;
     let tunnel = Tunnel::open(proxy, context, TunnelKind::Connect, asked.to_string())
         .holding(exchange.tunnel_slot());
-    let switch = Some(Switch::Tunnel(tunnel, dialled));
+    let switch = Some(Box::new(Switch::Tunnel(tunnel, dialled)));
     Ok(Response { switch, ..respond::with_tunnel() })
 }
 
@@ -36,6 +36,7 @@ pub(crate) fn intercept(exchange: &Exchange, asked: Authority, upstream: Upstrea
     let proxy = Arc::clone(&exchange.connection.proxy);
     let context = Arc::clone(exchange.context());
     let slot = exchange.tunnel_slot();
-    let switch = Some(Switch::Intercept(Interception { proxy, context, asked, upstream, slot }));
+    let interception = Interception { proxy, context, asked, upstream, slot };
+    let switch = Some(Box::new(Switch::Intercept(interception)));
     Response { switch, ..respond::with_tunnel() }
 }

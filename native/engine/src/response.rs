@@ -17,7 +17,7 @@ pub(crate) struct Response {
     pub(crate) head: ResponseHead,
     pub(crate) body: Body,
     /// What becomes of the connection, or the HTTP/2 stream, once the head has been sent.
-    pub(crate) switch: Option<Switch>,
+    pub(crate) switch: Option<Box<Switch>>,
     /// Ends with the response; an answer to who-knows-whom has none.
     pub(crate) exchange: Option<Arc<Exchange>>,
 }
@@ -53,15 +53,18 @@ impl Response {
 
 impl Switch {
     /// Goes on with the client's stream in a task of its own, until the context is released.
-    pub(crate) fn spawn(self, downstream: impl Future<Output = Option<Stream>> + Send + 'static) {
-        let (proxy, context) = match &self {
+    pub(crate) fn spawn(
+        self: Box<Self>,
+        downstream: impl Future<Output = Option<Stream>> + Send + 'static,
+    ) {
+        let (proxy, context) = match &*self {
             Self::Tunnel(tunnel, _) => (&tunnel.proxy, &tunnel.context),
             Self::Intercept(interception) => (&interception.proxy, &interception.context),
         };
         let (tasks, released) = (proxy.tasks.clone(), context.released.clone());
         tasks.spawn(released.run_until_cancelled_owned(async move {
             let Some(downstream) = downstream.await else { return };
-            match self {
+            match *self {
                 Self::Tunnel(tunnel, upstream) => tunnel.run(downstream, upstream).await,
                 // Boxed, lest every tunnel be as large as what looks into some.
                 Self::Intercept(interception) => Box::pin(interception.run(downstream)).await,

@@ -61,7 +61,8 @@ fn switch(
     strip(&mut head);
     name_protocol(&mut head.fields, Some(&switched));
     let upstream: Stream = relay.into_stream();
-    Ok(Response { switch: Some(Switch::Tunnel(tunnel, upstream)), ..Response::empty(head) })
+    let switch = Some(Box::new(Switch::Tunnel(tunnel, upstream)));
+    Ok(Response { switch, ..Response::empty(head) })
 }
 
 fn name_protocol(fields: &mut Fields, protocol: Option<&str>) {

@@ -36,7 +36,7 @@ pub struct ProxyLimits {
 
 /// Limits of one context. All are off unless they are set; 0 turns one off that the proxy's `limits.context` has
 /// set.
-#[napi(object, object_from_js = false, object_to_js = false)]
+#[napi(object, object_from_js = false)]
 pub struct ContextLimits {
     /// Requests in flight at once, each from its head to the end of its response; streams of HTTP/2 and what is
     /// sent through the tunnel of a `ws://localhost` are requests too. A WebSocket counts until it is open, and
@@ -62,7 +62,7 @@ pub struct ContextLimits {
 }
 
 /// When a context stops dialling an upstream (a scheme, a host and a port), and for how long.
-#[napi(object, object_from_js = false, object_to_js = false)]
+#[napi(object, object_from_js = false)]
 pub struct CircuitBreaker {
     /// How many attempts to connect must fail in a row, by DNS, TCP, TLS or time; 0 is never. An answer of the
     /// upstream's, whatever its status, is no failure, and neither is a client that leaves.

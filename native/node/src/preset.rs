@@ -169,7 +169,7 @@ fn make(
             given.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
         };
         let upstream = provider.preset(member).map_err(refused_member)?;
-        Ok(UpstreamRoute { upstream, local: None })
+        Ok(UpstreamRoute { upstream, local: None, limits: None })
     })
 }
 

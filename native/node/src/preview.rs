@@ -3,7 +3,7 @@
 use napi::Env;
 use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
-use tabport_engine::{PreviewUrl, Provider, RouteError};
+use tabport_engine::{ContextLimits, PreviewUrl, Provider, RouteError};
 
 use crate::argument::Argument;
 use crate::error::{Failure, INVALID_ROUTE, throwing};
@@ -56,7 +56,7 @@ pub fn route_from_url(
         Ok(PreviewRoute {
             provider: read.provider.name(),
             port: read.port.into(),
-            route: UpstreamRoute { upstream: read.upstream, local: None },
+            route: UpstreamRoute { upstream: read.upstream, local: None, limits: None },
         })
     })
 }
@@ -71,7 +71,8 @@ pub fn url_from_route(env: Env, route: Unknown<'_>, port: Unknown<'_>) -> napi::
     throwing(env, || {
         let missing =
             || Argument::new("route", route).with_code(INVALID_ROUTE).unexpected("a route");
-        let route = route::parse(route)?.ok_or_else(missing)?;
+        let (route, _) = route::parse(route, &ContextLimits::default())?;
+        let route = route.ok_or_else(missing)?;
         let port = Argument::new("port", port).with_code(INVALID_ROUTE).port(1..=u16::MAX)?;
         Ok(route.url(port)?)
     })

@@ -28,7 +28,7 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(super) enum After {
     Keep,
     Close,
-    Switch(Switch),
+    Switch(Box<Switch>),
 }
 
 impl Downstream {

@@ -89,10 +89,10 @@ fn use_unread(
         return Ok(());
     }
     let unread = std::mem::take(&mut from.unread);
-    let used = relay(cx, from, to, &unread, count)?;
+    let (used, sent) = relay(cx, from, to, &unread, count);
     from.unread = unread;
     from.use_up(used);
-    Ok(())
+    sent
 }
 
 /// Reads into the thread's buffer, and sends from it; the number of bytes read.
@@ -109,40 +109,43 @@ fn read_and_send(
         let mut buffer = ReadBuf::new(scratch);
         let read = Pin::new(&mut from.stream).poll_read(cx, &mut buffer);
         ready!(read).map_err(PumpError::From)?;
-        let used = relay(cx, from, to, buffer.filled(), count)?;
+        let (used, sent) = relay(cx, from, to, buffer.filled(), count);
         from.unread.extend_from_slice(buffer.filled().get(used..).unwrap_or_default());
-        Poll::Ready(Ok(buffer.filled().len()))
+        Poll::Ready(sent.map(|()| buffer.filled().len()))
     })
 }
 
-/// Passes on what the input holds of the body; how much of it was used.
+/// Passes on what the input holds of the body. How much of it was used is known even where the other side
+/// fails: what is left may be the next message.
 fn relay(
     cx: &mut Context<'_>,
     from: &mut Wire,
     to: &mut Wire,
-    mut input: &[u8],
+    input: &[u8],
     count: &mut impl FnMut(usize),
-) -> Result<usize, PumpError> {
-    let length = input.len();
+) -> (usize, Result<(), PumpError>) {
+    let mut used = 0;
     while !from.has_received() {
-        let piece =
-            from.receiving.next(input).map_err(|reason| PumpError::From(malformed(reason)))?;
-        let used = match piece {
-            Piece::Data(data) => {
-                to.send_data(cx, input.get(..data).unwrap_or_default()).map_err(PumpError::To)?;
-                count(data);
-                data
+        let left = input.get(used..).unwrap_or_default();
+        match from.receiving.next(left) {
+            Ok(Piece::Data(length)) => {
+                used += length;
+                let sent = to.send_data(cx, left.get(..length).unwrap_or_default());
+                if let Err(error) = sent {
+                    return (used, Err(PumpError::To(error)));
+                }
+                count(length);
             }
-            Piece::Framing(framing) => framing,
-            Piece::Trailers(mut fields, used) => {
+            Ok(Piece::Framing(length)) => used += length,
+            Ok(Piece::Trailers(mut fields, length)) => {
                 headers::strip_trailers(&mut fields);
                 to.send_end(&fields);
-                return Ok(length - input.len() + used);
+                return (used + length, Ok(()));
             }
-            Piece::Incomplete | Piece::End => return Ok(length - input.len()),
-        };
-        input = input.get(used..).unwrap_or_default();
+            Ok(Piece::Incomplete | Piece::End) => return (used, Ok(())),
+            Err(reason) => return (used, Err(PumpError::From(malformed(reason)))),
+        }
     }
     to.send_end(&Fields::default());
-    Ok(length - input.len())
+    (used, Ok(()))
 }
