@@ -4,7 +4,7 @@
 //! CONNECT that opened it, and its requests need no credentials of their own.
 
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -118,7 +118,9 @@ pub(crate) fn serve(
 ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
         let closed = connection.closed.clone();
-        closed.run_until_cancelled(speak(stream, connection)).await;
+        // Pinned here: handed over, it would be kept twice.
+        let speaking = pin!(speak(stream, connection));
+        closed.run_until_cancelled(speaking).await;
     })
 }
 
@@ -174,7 +176,10 @@ async fn serve_stream(
         response.ok_or(ClientGone)?
     };
     if let (Some(switch), Some(upgrade)) = (response.switch, upgrade) {
-        switch.spawn(Stream::upgraded(upgrade));
+        let tasks = &connection.proxy.tasks;
+        tasks.spawn(
+            async move { Stream::upgraded(upgrade).await.map(|stream| switch.spawn(stream)) },
+        );
     }
     let own = is_head && matches!(response.body, Body::Own(_));
     let body = if own { Body::Own(Bytes::new()) } else { response.body };

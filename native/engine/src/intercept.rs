@@ -33,8 +33,13 @@ pub(crate) struct Interception {
 }
 
 impl Interception {
-    /// Looks at what comes, and serves or relays it.
-    pub(crate) async fn run(self, mut stream: Stream) {
+    /// Looks at what comes, and serves or relays it, in a task of its own, until the context is released.
+    pub(crate) fn spawn(self, stream: Stream) {
+        let (tasks, released) = (self.proxy.tasks.clone(), self.context.released.clone());
+        tasks.spawn(released.run_until_cancelled_owned(self.run(stream)));
+    }
+
+    async fn run(self, mut stream: Stream) {
         // Made before it is known to be one, so that a silent client is counted.
         let (context, asked) = (Arc::clone(&self.context), self.asked.clone());
         let connection = Connection::inside(&self.proxy, context, asked, self.slot.clone());
@@ -56,8 +61,7 @@ impl Interception {
             Ok(dialled) => {
                 Tunnel::open(&proxy, &context, TunnelKind::Connect, asked.to_string())
                     .holding(slot)
-                    .run(stream, dialled)
-                    .await;
+                    .spawn(stream, dialled);
             }
             Err(error) => respond::report(&proxy, Some((&context, &asked.to_string())), &error),
         }

@@ -4,7 +4,6 @@
 //! something to say, and a relay keeps no more than what its other peer would not take yet. Half-close is
 //! carried across (RFC 9110, section 9.3.6), with a limit on how long the open half may stay silent.
 
-use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -34,19 +33,33 @@ pub(crate) enum Way {
     Down,
 }
 
-/// Relays until both directions have ended, either peer fails, or both are silent for too long.
-pub(crate) async fn relay(
-    mut downstream: Stream,
-    mut upstream: Stream,
+/// Two streams, and what is between them. It is polled, rather than awaited, so that an idle tunnel is no
+/// larger than this.
+pub(crate) struct Relay {
+    downstream: Stream,
+    upstream: Stream,
     limits: Limits,
-    count: impl Fn(Way, usize),
-) -> io::Result<()> {
-    let mut up = Direction::default();
-    let mut down = Direction::default();
-    let mut silence = Silence::default();
-    poll_fn(|cx| {
-        let up_ended = up.poll(cx, &mut downstream, &mut upstream)?.is_ready();
-        let down_ended = down.poll(cx, &mut upstream, &mut downstream)?.is_ready();
+    up: Direction,
+    down: Direction,
+    silence: Silence,
+}
+
+impl Relay {
+    pub(crate) fn new(downstream: Stream, upstream: Stream, limits: Limits) -> Self {
+        let (up, down) = (Direction::default(), Direction::default());
+        Self { downstream, upstream, limits, up, down, silence: Silence::default() }
+    }
+
+    /// Moves what can be moved now. Ready when both directions have ended, either peer has failed, or both
+    /// have been silent for too long.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut count: impl FnMut(Way, usize),
+    ) -> Poll<io::Result<()>> {
+        let Self { downstream, upstream, limits, up, down, silence } = self;
+        let up_ended = up.poll(cx, downstream, upstream)?.is_ready();
+        let down_ended = down.poll(cx, upstream, downstream)?.is_ready();
         let mut moved = false;
         for (way, bytes) in [(Way::Up, up.take_moved()), (Way::Down, down.take_moved())] {
             if bytes > 0 {
@@ -60,8 +73,7 @@ pub(crate) async fn relay(
         let half_closed = up_ended || down_ended;
         let limit = if half_closed { Some(limits.half_close) } else { limits.idle };
         silence.poll(cx, limit, moved).map(Err)
-    })
-    .await
+    }
 }
 
 /// One direction of a relay.

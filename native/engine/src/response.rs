@@ -53,22 +53,10 @@ impl Response {
 
 impl Switch {
     /// Goes on with the client's stream in a task of its own, until the context is released.
-    pub(crate) fn spawn(
-        self: Box<Self>,
-        downstream: impl Future<Output = Option<Stream>> + Send + 'static,
-    ) {
-        let (proxy, context) = match &*self {
-            Self::Tunnel(tunnel, _) => (&tunnel.proxy, &tunnel.context),
-            Self::Intercept(interception) => (&interception.proxy, &interception.context),
-        };
-        let (tasks, released) = (proxy.tasks.clone(), context.released.clone());
-        tasks.spawn(released.run_until_cancelled_owned(async move {
-            let Some(downstream) = downstream.await else { return };
-            match *self {
-                Self::Tunnel(tunnel, upstream) => tunnel.run(downstream, upstream).await,
-                // Boxed, lest every tunnel be as large as what looks into some.
-                Self::Intercept(interception) => Box::pin(interception.run(downstream)).await,
-            }
-        }));
+    pub(crate) fn spawn(self, downstream: Stream) {
+        match self {
+            Self::Tunnel(tunnel, upstream) => tunnel.spawn(downstream, upstream),
+            Self::Intercept(interception) => interception.spawn(downstream),
+        }
     }
 }

@@ -1,14 +1,18 @@
 //! A tunnel: two peers, counted and reported for as long as bytes may pass between them.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Instant;
+
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::context::Context;
 use crate::counters::Counted;
 use crate::event::{Event, Phase, TunnelKind};
 use crate::limits::Slot;
-use crate::relay::{Limits, Way, relay};
+use crate::relay::{Limits, Relay, Way};
 use crate::server::Proxy;
 use crate::stream::Stream;
 
@@ -54,14 +58,14 @@ impl Tunnel {
         self
     }
 
-    /// Relays until both directions have ended, either peer fails, or both are silent for too long.
-    pub(crate) async fn run(self, downstream: Stream, upstream: Stream) {
+    /// Relays in a task of its own, until the context is released.
+    pub(crate) fn spawn(self, downstream: Stream, upstream: Stream) {
         let timeouts = &self.proxy.timeouts;
         let limits = Limits { idle: timeouts.idle, half_close: timeouts.half_close };
-        let count = |way, bytes| self.count(way, bytes);
-        if let Err(error) = relay(downstream, upstream, limits, count).await {
-            tracing::debug!(%error, "a tunnel ended early");
-        }
+        let relay = Relay::new(downstream, upstream, limits);
+        let released = Box::pin(self.context.released.clone().cancelled_owned());
+        let tasks = self.proxy.tasks.clone();
+        tasks.spawn(Relaying { relay, tunnel: self, released });
     }
 
     fn count(&self, way: Way, bytes: usize) {
@@ -86,6 +90,28 @@ impl Tunnel {
             bytes_down: self.bytes_down.load(Relaxed),
             duration: self.begun.elapsed(),
         }
+    }
+}
+
+struct Relaying {
+    relay: Relay,
+    tunnel: Tunnel,
+    released: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl Future for Relaying {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let Self { relay, tunnel, released } = &mut *self;
+        if released.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let ended = ready!(relay.poll(cx, |way, bytes| tunnel.count(way, bytes)));
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a tunnel ended early");
+        }
+        Poll::Ready(())
     }
 }
 

@@ -56,7 +56,7 @@ pub(crate) async fn serve(stream: Stream, connection: Arc<Connection>) -> io::Re
             After::Close => return client.linger().await,
             After::Switch(switch) => {
                 let stream = client.wire.into_stream();
-                switch.spawn(async { Some(stream) });
+                switch.spawn(stream);
                 return Ok(());
             }
         }

@@ -8,11 +8,14 @@ use super::message::statuses;
 use super::support::{Face, Findings, LOCAL, Recorder, attempt_at, converse};
 use crate::harness::{Context, Origin, Peer, Proxy, field};
 
-/// A body that is nothing but requests with valid credentials.
-fn body(context: &Context) -> String {
+/// A body of about this size that is nothing but requests with valid credentials.
+fn body(context: &Context, size: usize) -> String {
     let piece = Face::Absolute.ask(context, "GET", "/smuggled", "");
-    piece.repeat((1 << 20) / piece.len())
+    piece.repeat(size / piece.len())
 }
+
+/// One that is worth reading for the sake of the next request, and one that is not.
+const SIZES: [usize; 2] = [4 << 10, 1 << 20];
 
 /// Both ways to say how long it is.
 fn framed(body: &str) -> [(String, String); 2] {
@@ -27,7 +30,7 @@ fn framed(body: &str) -> [(String, String); 2] {
 async fn answers_itself(expected: u16, request: impl Fn(&Context, &str) -> String) {
     let (proxy, mut findings) = (Proxy::start(), Findings::default());
     let context = proxy.context();
-    for (fields, body) in framed(&body(&context)) {
+    for (fields, body) in SIZES.iter().flat_map(|size| framed(&body(&context, *size))) {
         let before = proxy.server.stats().total.requests;
         let last = "GET http://a/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
         let all = format!("{}{body}{last}", request(&context, &fields));
@@ -104,10 +107,10 @@ async fn row_09_an_endless_body_after_a_407_is_not_read_for_ever() {
 async fn origin_answers(status: u16) {
     let (proxy, mut findings) = (Proxy::start(), Findings::default());
     for face in [Face::Absolute, Face::Upgrade, Face::Tunnel] {
-        for chunked in [false, true] {
-            let (case, before) = ((face, chunked), proxy.server.stats().total.requests);
+        for (chunked, size) in SIZES.iter().flat_map(|size| [(false, *size), (true, *size)]) {
+            let (case, before) = ((face, chunked, size), proxy.server.stats().total.requests);
             let outcome = attempt_at(&proxy, Recorder::early(status).await, face, |context| {
-                let [length, chunks] = framed(&body(context));
+                let [length, chunks] = framed(&body(context, size));
                 let (fields, body) = if chunked { chunks } else { length };
                 let last = face.ask(context, "GET", "/last", "Connection: close\r\n");
                 format!("{}{body}{last}", face.post(context, &fields))
