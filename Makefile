@@ -1,6 +1,6 @@
 # Thin aliases: what each target does is in package.json and scripts/.
 
-.PHONY: setup start test fmt lint clean test-parity bench build-proxy build-wheel
+.PHONY: setup start test conformance fuzz fmt lint clean test-parity bench build-proxy build-wheel
 
 setup:
 	@npm run --silent setup
@@ -10,6 +10,12 @@ start:
 
 test:
 	@npm test --silent
+
+conformance:
+	@npm run --silent conformance
+
+fuzz:
+	@npm run --silent fuzz
 
 fmt:
 	@npm run --silent fmt
@@ -24,7 +30,7 @@ test-parity:
 	@echo "test-parity: the parity harness (native/headroom-parity) does not exist yet." >&2; exit 2
 
 bench:
-	@echo "bench: the benchmark suite (bench/) does not exist yet." >&2; exit 2
+	@npm run --silent bench
 
 build-proxy:
 	@echo "build-proxy: the headroom-proxy binary (native/headroom-proxy) does not exist yet." >&2; exit 2

@@ -1,0 +1,63 @@
+// docs/BENCHMARKS.md: a run, told to a reader who was not there.
+import { asMarkdown, goalRows, tables } from './report.mjs'
+
+const METHOD = `## How it is measured
+
+- Client, proxy and origin are three processes, on loopback, and share the machine: a proxy that costs more also takes
+  CPU from the two others. A ratio to \`direct\` says how much of that is left. It is no speed that a network would show.
+- Every round measures \`direct\`, then every contender for 300 ms after 80 ms of warm-up, beginning with another one each
+  time. A ratio is taken within its round; what is printed is the median over the rounds, with the smallest and largest.
+- CPU is user and system time of the proxy's processes over all rounds, and none of the load's. The clock counts in 10 ms.
+- All but mockttp (which has none) and the bare relay (which is a bound) check Basic credentials on every request.
+- tabport runs as applications use it: the addon in a Node process, one context without a route, default options.
+- The minimal hyper proxy is held against tabport on two current-thread runtimes for requests and bodies, on one runtime with
+  two threads for tunnels, WebSockets and HTTP/2. Both forms are in every table.
+- HTTP/2 has no \`direct\`: the origin speaks HTTP/1.1. WebSocket messages are 64 bytes, through CONNECT and a real upgrade.
+- Each tunnel that is opened carries 64 bytes there and back, and is closed. Clients come from 200 loopback addresses, so that
+  no system setting has to be raised.
+- Memory is the proportional share (\`Pss\`) of the proxy's processes, measured once. Idle tunnels have echoed one byte; alive
+  are those that echo another at the end.
+- A start is timed in a fresh Node process. Its memory is what the process grew by, garbage collected, from before \`require\`
+  until it listens.
+- *Blocked* means that the host's main thread waits, without using the CPU, for 20 ms of every 40. *Computing* means that it
+  also uses the CPU, which takes it from client and origin too.
+- A ratio on a quiet machine repeats within about 5 %, on a busy one not at all: \`pass within 5 %\` marks what lies that near
+  to its bound. Figures of two runs cannot be compared, ratios can.`
+
+export function document(results, contenders) {
+  const { machine, rounds, starts, date } = results
+  const { cpu, cores, virtual, memoryGiB, kernel, node, rust, revision, versions } = machine
+  const box = `${cores} × ${cpu}${virtual ? ' (a virtual machine)' : ''}, ${memoryGiB} GiB, ${kernel}`
+  const used = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
+  return `<!-- Written by \`npm run bench\`. -->
+# Benchmarks
+
+\`npm run bench\` (Linux; about ${results.minutes} minutes; the machine should do nothing else) builds what it needs, fetches the
+peers into \`.cache/bench\`, measures, and writes this page, its plot and \`bench/results.json\`. \`npm run bench -- --quick --only
+W1,W3\` shows in a minute that it works.
+
+This run: ${date.slice(0, 10)}, ${revision ? `revision ${revision}, ` : ''}${rounds} rounds, ${starts} starts. Machine: ${box}. Node ${node}, Rust ${rust},
+${used.join(', ')}.
+
+![Ratio to direct, by workload](benchmarks.svg)
+
+## What is asked of tabport
+
+${asMarkdown(goalRows(results.goals))}
+
+${METHOD}
+
+## Contenders
+
+${contenders.map(({ name, what }) => `- \`${name}\`: ${what}`).join('\n')}
+${notes(results.notes)}
+## All figures
+
+${tables(results)
+  .map(([title, rows]) => `### ${title}\n\n${asMarkdown(rows)}`)
+  .join('\n\n')}
+`
+}
+
+const notes = (lines) =>
+  lines.length > 0 ? `\nNot measured, or not wholly:\n\n${lines.map((line) => `- ${line}`).join('\n')}\n` : ''

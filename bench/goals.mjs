@@ -1,0 +1,113 @@
+// What is asked of tabport in each workload: what it must reach, and what it aims at. Every figure is compared with
+// another contender's of the same run, or with a plain number where the proxy's own cost is meant.
+import { median, paired, spread } from './statistics.mjs'
+
+/** A machine that does nothing else still repeats a ratio only this well. */
+const NOISE = 0.05
+
+const OURS = 'tabport'
+const HYPER = 'hyper-2x1'
+const HYPER_MULTI = 'hyper-multi'
+
+const faster = (key, than, must, aim) => ({
+  key,
+  what: `rate / ${than}'s`,
+  must,
+  aim,
+  unit: 'x',
+  measured: rateTo(key, than),
+})
+const atMost = (key, what, unit, must, aim, measured) => ({ key, what, unit, must, aim, atMost: true, measured })
+const cheap = (key, unit, aim) => atMost(key, 'CPU of the proxy', unit, undefined, aim, cpu(key))
+
+const GOALS = [
+  faster('get64', HYPER, 1, 1.15),
+  faster('get64', 'node-plain', 3),
+  faster('get64', 'proxy-chain', 5),
+  cheap('get64', 'µs', 13),
+  atMost('get1', `added p50 / ${HYPER}'s`, 'x', 1.15, 1, addedTo(HYPER)),
+  atMost('get1', 'added p50', 'µs', undefined, 30, (results) => spread(ours(results, 'get1')?.added ?? [])),
+  faster('bodyDown', HYPER, 0.95, 1.1),
+  cheap('bodyDown', 's/GiB', 0.35),
+  faster('bodyUp', HYPER, 0.95, 1),
+  cheap('bodyUp', 's/GiB', 0.35),
+  faster('open', HYPER_MULTI, 1),
+  faster('open', 'node-plain', 2.3),
+  faster('open', 'bare-relay', undefined, 0.95),
+  ...['bulkDown', 'bulkUp'].flatMap((key) => [
+    faster(key, 'squid', 1.15),
+    faster(key, HYPER_MULTI, 1.8),
+    faster(key, 'direct', undefined, key === 'bulkDown' ? 0.65 : 0.75),
+    cheap(key, 's/GiB', 0.3),
+  ]),
+  faster('webSocket', HYPER_MULTI, 1),
+  faster('webSocket', 'node-plain', 1.35),
+  faster('webSocket', 'bare-relay', undefined, 0.97),
+  atMost('idle', 'memory of an idle tunnel', 'KiB', 4, 3, (results) => only(results.memory?.[OURS]?.kibPerTunnel)),
+  // A few descriptors of the runtime's own are shared by thousands of tunnels.
+  atMost('idle', 'descriptors of a tunnel', '', 2, undefined, (results) =>
+    only(rounded(results.memory?.[OURS]?.descriptorsPerTunnel)),
+  ),
+  { key: 'idle', what: 'tunnels alive / asked for', unit: 'x', must: 1, measured: alive, exact: true },
+  atMost('start', 'memory over bare Node', 'MiB', 4, 2, (results) => grown(results.startup)),
+  atMost('start', 'start call', 'ms', 5, 1, (results) => results.startup?.[OURS]?.startMs),
+  atMost('start', 'require', 'ms', 20, 10, (results) => results.startup?.[OURS]?.requireMs),
+  faster('h2', HYPER_MULTI, 1, 1.1),
+  atMost('busy', 'p99 / with an idle thread', 'x', 2, 1.2, (results) => results.busy?.[OURS]?.blocked),
+]
+
+const TITLES = { idle: 'Idle tunnels', start: 'Start', busy: "Host's thread blocked 20 of 40 ms" }
+
+/** Every goal whose figure was measured, with the figure and a word for each bound. */
+export function judge(results) {
+  return GOALS.flatMap((goal) => {
+    const measured = goal.measured(results)
+    if (measured === undefined) return []
+    const { key, what, unit, must, aim } = goal
+    const title = results.workloads.find((workload) => workload.key === key)?.title ?? TITLES[key]
+    return [{ key, title, what, unit, must, aim, measured, atMost: goal.atMost ?? false, ...verdicts(goal, measured) }]
+  })
+}
+
+function verdicts(goal, { median: figure }) {
+  const verdict = (bound) => {
+    if (bound === undefined) return undefined
+    const reached = goal.atMost ? bound / figure : figure / bound
+    if (reached >= 1 || figure <= 0) return 'pass'
+    return reached >= 1 - NOISE && !goal.exact ? 'pass within 5 %' : 'fail'
+  }
+  return { mustVerdict: verdict(goal.must), aimVerdict: verdict(goal.aim) }
+}
+
+function ours(results, key, name = OURS) {
+  return results.workloads.find((workload) => workload.key === key)?.contenders[name]
+}
+
+function rateTo(key, than) {
+  return (results) => spread(paired(ours(results, key)?.rates, ours(results, key, than)?.rates))
+}
+
+/** Of medians: a difference of two latencies is too small a number to be divided by in every round. */
+function addedTo(than) {
+  return (results) => {
+    const [own, theirs] = [OURS, than].map((name) => median(ours(results, 'get1', name)?.added ?? []))
+    return only(own === undefined || theirs === undefined ? undefined : own / theirs)
+  }
+}
+
+function cpu(key) {
+  return (results) => only(ours(results, key)?.cpu)
+}
+
+function alive({ memory }) {
+  const { alive: living, asked } = memory?.[OURS] ?? {}
+  return only(asked && living / asked)
+}
+
+function grown(startup) {
+  const kib = startup?.[OURS]?.grownKiB
+  return kib && { median: kib.median / 1024, min: kib.min / 1024, max: kib.max / 1024 }
+}
+
+const only = (figure) => (Number.isFinite(figure) ? { median: figure } : undefined)
+const rounded = (figure) => figure && Math.round(figure * 10) / 10

@@ -1,0 +1,94 @@
+// The plot: one panel for each workload, one bar for each contender, its whisker from the smallest round to the
+// largest. Plain SVG, with colours for a light and a dark page.
+
+const WIDTH = 880
+const COLUMNS = 2
+const GAP = 32
+const PANEL = (WIDTH - GAP * (COLUMNS + 1)) / COLUMNS
+const LABEL = 92
+const FIGURE = 48
+const ROW = 20
+const BAR = 12
+const TITLE = 44
+
+const STYLE = `
+  text { font: 12px system-ui, sans-serif; fill: #24292f }
+  .title { font-weight: 600; font-size: 13px }
+  .note { fill: #57606a; font-size: 11px }
+  .bar { fill: #afb8c1 }
+  .ours { fill: #0969da }
+  .whisker { stroke: #57606a; stroke-width: 1.5 }
+  .axis { stroke: #d0d7de }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #e6edf3 }
+    .note { fill: #9198a1 }
+    .bar { fill: #57606a }
+    .ours { fill: #4493f8 }
+    .whisker { stroke: #b1bac4 }
+    .axis { stroke: #3d444d }
+  }`
+
+/** The whole picture of a run's results. */
+export function plot(results) {
+  const panels = [...results.workloads.map(ratioPanel), ...memoryPanel(results), ...busyPanel(results)]
+  const rows = Array.from({ length: Math.ceil(panels.length / COLUMNS) }, (_, row) =>
+    panels.slice(row * COLUMNS, (row + 1) * COLUMNS),
+  )
+  let top = GAP / 2
+  const drawn = rows.flatMap((row) => {
+    const at = top
+    top += Math.max(...row.map(height)) + GAP
+    return row.map((panel, column) => draw(panel, GAP + column * (PANEL + GAP), at))
+  })
+  const size = `viewBox="0 0 ${WIDTH} ${top}" width="${WIDTH}" height="${top}"`
+  const label = 'aria-label="tabport and other proxies, by workload"'
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" ${label}>\n<style>${STYLE}\n</style>\n${drawn.join('\n')}\n</svg>\n`
+}
+
+function ratioPanel({ title, contenders }) {
+  const hasDirect = contenders.direct !== undefined
+  const bars = Object.entries(contenders)
+    .filter(([name]) => name !== 'direct')
+    .map(([name, one]) => ({ name, ...(hasDirect ? one.toDirect : thousands(one.rate)) }))
+  const note = hasDirect ? 'ratio to direct, longer is better' : 'thousand requests a second, longer is better'
+  return { title, note, bars: bars.sort((a, b) => b.median - a.median) }
+}
+
+function memoryPanel({ memory }) {
+  if (!memory) return []
+  const bars = Object.entries(memory).map(([name, { kibPerTunnel }]) => ({ name, median: kibPerTunnel }))
+  return [{ title: 'Memory of an idle tunnel', note: 'KiB, shorter is better', bars: ascending(bars) }]
+}
+
+function busyPanel({ busy }) {
+  if (!busy) return []
+  const bars = Object.entries(busy).map(([name, { p99 }]) => ({ name, median: p99.blocked / 1000 }))
+  return [{ title: 'p99 beside a blocked main thread', note: 'ms, shorter is better', bars: ascending(bars) }]
+}
+
+const ascending = (bars) => bars.sort((a, b) => a.median - b.median)
+const thousands = ({ median, min, max }) => ({ median: median / 1000, min: min / 1000, max: max / 1000 })
+const height = ({ bars }) => TITLE + bars.length * ROW
+
+function draw({ title, note, bars }, left, top) {
+  const known = bars.filter(({ median }) => Number.isFinite(median))
+  const longest = Math.max(...known.map(({ median, max = median }) => max))
+  const scale = (value) => round((value / longest) * (PANEL - LABEL - FIGURE))
+  const lines = known.map((bar, row) => drawBar(bar, TITLE + row * ROW, scale))
+  const axis = `<line class="axis" x1="${LABEL}" x2="${LABEL}" y1="${TITLE - 4}" y2="${TITLE + known.length * ROW - 4}"/>`
+  const head = `<text class="title" y="14">${title}</text><text class="note" y="30">${note}</text>`
+  return `<g transform="translate(${round(left)} ${round(top)})">${head}${axis}\n${lines.join('\n')}\n</g>`
+}
+
+function drawBar({ name, median, min = median, max = median }, y, scale) {
+  const middle = y + BAR / 2
+  const whisker = `<line class="whisker" x1="${LABEL + scale(min)}" x2="${LABEL + scale(max)}" y1="${middle}" y2="${middle}"/>`
+  return [
+    `<text x="${LABEL - 6}" y="${middle + 4}" text-anchor="end">${name}</text>`,
+    `<rect class="bar${name === 'tabport' ? ' ours' : ''}" x="${LABEL}" y="${y}" width="${scale(median)}" height="${BAR}"/>`,
+    max > min ? whisker : '',
+    `<text x="${LABEL + scale(max) + 6}" y="${middle + 4}">${Number(median.toPrecision(2))}</text>`,
+  ].join('')
+}
+
+const round = (value) => Math.round(value * 10) / 10

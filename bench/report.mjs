@@ -1,0 +1,112 @@
+// What a run came to: a table of goals, and one of all contenders, as text for the terminal and as Markdown.
+
+/** The goals as rows of text, the header first. */
+export function goalRows(goals) {
+  const header = ['workload', 'measured', 'must', 'aim', 'figure', 'range', 'must?', 'aim?']
+  return [header, ...goals.map(goalRow)]
+}
+
+function goalRow({ title, what, unit, must, aim, measured, atMost, mustVerdict = '', aimVerdict = '' }) {
+  const bound = (value) => (value === undefined ? '' : `${atMost ? '≤ ' : '≥ '}${withUnit(value, unit)}`)
+  const { median, min, max } = measured
+  const range = min === undefined ? '' : `${figure(min)}–${figure(max)}`
+  return [title, what, bound(must), bound(aim), withUnit(median, unit), range, mustVerdict, aimVerdict]
+}
+
+/** One workload as rows: each contender's rate, its ratio to direct, its latency and its cost. */
+export function contenderRows({ contenders, unit, costUnit }) {
+  const header = ['contender', `rate, ${unit}`, 'to direct', 'range', 'p50 µs', 'p99 µs', `CPU, ${costUnit}`]
+  const rows = Object.entries(contenders).map(([name, { rate, toDirect, p50, p99, cpu }]) => [
+    name,
+    large(rate?.median),
+    name === 'direct' ? '1' : figure(toDirect?.median),
+    toDirect && name !== 'direct' ? `${figure(toDirect.min)}–${figure(toDirect.max)}` : '',
+    figure(p50?.median),
+    figure(p99?.median),
+    figure(cpu),
+  ])
+  return [header, ...rows]
+}
+
+export function memoryRows(memory) {
+  const header = ['contender', 'tunnels', 'alive', 'KiB each', 'descriptors each']
+  const rows = Object.entries(memory).map(([name, one]) => [
+    name,
+    `${one.open} of ${one.asked}`,
+    String(one.alive),
+    figure(one.kibPerTunnel),
+    figure(one.descriptorsPerTunnel),
+  ])
+  return [header, ...rows]
+}
+
+export function startupRows(startup) {
+  const header = ['contender', 'require, ms', 'range', 'start, ms', 'range', 'memory over bare Node, MiB']
+  const range = ({ min, max }) => `${figure(min)}–${figure(max)}`
+  const rows = Object.entries(startup).map(([name, { requireMs, startMs, grownKiB }]) => [
+    name,
+    figure(requireMs.median),
+    range(requireMs),
+    figure(startMs.median),
+    range(startMs),
+    figure(grownKiB.median / 1024),
+  ])
+  return [header, ...rows]
+}
+
+export function busyRows(busy) {
+  const header = ['contender', 'p99 idle, µs', 'p99 blocked, µs', 'ratio', 'p99 computing, µs', 'ratio']
+  const rows = Object.entries(busy).map(([name, { p99, blocked, computing }]) => [
+    name,
+    figure(p99.idle),
+    figure(p99.blocked),
+    figure(blocked?.median),
+    figure(p99.computing),
+    figure(computing?.median),
+  ])
+  return [header, ...rows]
+}
+
+/** Every table of a run, with its title. */
+export function tables(results) {
+  const rounds = results.workloads.map((workload) => [`${workload.id} ${workload.title}`, contenderRows(workload)])
+  const { memory, startup, busy } = results
+  return [
+    ...rounds,
+    ...(memory ? [['W5 Idle tunnels', memoryRows(memory)]] : []),
+    ...(startup ? [['W6 Start, in a fresh Node process', startupRows(startup)]] : []),
+    ...(busy ? [['W8 The host’s main thread away for 20 ms of every 40', busyRows(busy)]] : []),
+  ]
+}
+
+/** Columns that line up: the first to the left, the others too, since most hold words and figures alike. */
+export function asText(rows) {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
+  const line = (row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]))
+      .join('  ')
+      .trimEnd()
+  return rows.map(line).join('\n')
+}
+
+export function asMarkdown([header, ...rows]) {
+  const line = (cells) => `| ${cells.join(' | ')} |`
+  return [line(header), `|${header.map(() => '---|').join('')}`, ...rows.map(line)].join('\n')
+}
+
+const withUnit = (value, unit) => figure(value) + (unit === 'x' ? 'x' : unit && ` ${unit}`)
+
+/** Three digits are more than any of these can be repeated to. */
+export function figure(value) {
+  if (!Number.isFinite(value)) return ''
+  if (Math.abs(value) >= 100) return String(Math.round(value))
+  return String(Number(value.toPrecision(3)))
+}
+
+function large(value) {
+  if (!Number.isFinite(value)) return ''
+  const [divisor, suffix] =
+    value >= 1e9 ? [1e9, ' G'] : value >= 1e6 ? [1e6, ' M'] : value >= 1e3 ? [1e3, ' k'] : [1, '']
+  return figure(value / divisor) + suffix
+}

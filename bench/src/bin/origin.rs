@@ -1,0 +1,138 @@
+//! The origin: fast enough that it is never what is measured. It prints its ports, and ends with its parent.
+//!
+//! The first byte of a connection says what it is: a request (`GET`, `POST`; a body of as many bytes as its
+//! path says, or a WebSocket's upgrade), an echo (`E`), bytes without end (`D`), or a drain (`U`).
+
+use std::io;
+use std::net::Ipv4Addr;
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token};
+
+use tabport_bench::link::{BUFFER, Link, Turn};
+use tabport_bench::process::end_with_parent;
+
+#[path = "origin/conversation.rs"]
+mod conversation;
+use conversation::Conversation;
+
+/// Tunnels to one port alone would use up a proxy's own ports.
+const PORTS: usize = 8;
+
+fn main() -> io::Result<()> {
+    end_with_parent();
+    let mut origin = Origin::new()?;
+    let ports: Vec<String> = origin.ports()?;
+    println!(r#"{{"ports":[{}]}}"#, ports.join(","));
+    loop {
+        origin.turn()?;
+    }
+}
+
+struct Origin {
+    poll: Poll,
+    listeners: Vec<TcpListener>,
+    connections: Vec<Option<(Link, Conversation)>>,
+    free: Vec<usize>,
+    unfinished: Vec<usize>,
+    buffer: Vec<u8>,
+    events: Option<Events>,
+}
+
+impl Origin {
+    fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let mut listeners = Vec::new();
+        for index in 0..PORTS {
+            let mut listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into())?;
+            poll.registry().register(&mut listener, Token(index), Interest::READABLE)?;
+            listeners.push(listener);
+        }
+        Ok(Self {
+            poll,
+            listeners,
+            connections: Vec::new(),
+            free: Vec::new(),
+            unfinished: Vec::new(),
+            buffer: vec![0; BUFFER],
+            events: Some(Events::with_capacity(1024)),
+        })
+    }
+
+    fn ports(&self) -> io::Result<Vec<String>> {
+        let port = |listener: &TcpListener| Ok(listener.local_addr()?.port().to_string());
+        self.listeners.iter().map(port).collect()
+    }
+
+    fn turn(&mut self) -> io::Result<()> {
+        let Some(mut events) = self.events.take() else { return Ok(()) };
+        let wait = (!self.unfinished.is_empty()).then_some(std::time::Duration::ZERO);
+        match self.poll.poll(&mut events, wait) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+        for index in std::mem::take(&mut self.unfinished) {
+            self.serve(index, true, true);
+        }
+        for event in &events {
+            match event.token().0.checked_sub(PORTS) {
+                None => self.accept(event.token().0)?,
+                Some(index) => {
+                    let ending = event.is_read_closed() || event.is_error();
+                    self.serve(index, event.is_readable() || ending, ending);
+                }
+            }
+        }
+        self.events = Some(events);
+        Ok(())
+    }
+
+    fn accept(&mut self, listener: usize) -> io::Result<()> {
+        while let Ok((stream, _)) = self.listeners[listener].accept() {
+            self.take(stream)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, stream: TcpStream) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.connections.push(None);
+            self.connections.len() - 1
+        });
+        let mut link = Link::new(stream);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        self.poll.registry().register(&mut link.stream, Token(index + PORTS), interest)?;
+        self.connections[index] = Some((link, Conversation::default()));
+        Ok(())
+    }
+
+    fn serve(&mut self, index: usize, readable: bool, ending: bool) {
+        let Some((link, conversation)) = &mut self.connections[index] else { return };
+        match converse(link, conversation, readable, ending, &mut self.buffer) {
+            Ok((Turn::Unfinished, true)) => self.unfinished.push(index),
+            Ok((Turn::Done, true)) => {}
+            _ => {
+                self.connections[index] = None;
+                self.free.push(index);
+            }
+        }
+    }
+}
+
+fn converse(
+    link: &mut Link,
+    conversation: &mut Conversation,
+    readable: bool,
+    ending: bool,
+    buffer: &mut [u8],
+) -> io::Result<(Turn, bool)> {
+    let (read, goes_on) = match readable {
+        true => link.receive(buffer, ending, |link, bytes| {
+            conversation.receive(bytes, link).map(|()| true)
+        })?,
+        false => (Turn::Done, true),
+    };
+    let written = link.flush()?;
+    Ok((if written == Turn::Unfinished { written } else { read }, goes_on))
+}

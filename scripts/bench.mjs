@@ -1,0 +1,108 @@
+// Measures tabport beside other proxies; docs/BENCHMARKS.md says how. `npm run bench -- --quick` for a first look.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { runBusy } from '../bench/busy.mjs'
+import { Child } from '../bench/children.mjs'
+import { CONTENDERS } from '../bench/contenders.mjs'
+import { document } from '../bench/document.mjs'
+import { judge } from '../bench/goals.mjs'
+import { describeMachine } from '../bench/machine.mjs'
+import { runMemory } from '../bench/memory.mjs'
+import { readOptions } from '../bench/options.mjs'
+import { home, manifest, program, target } from '../bench/paths.mjs'
+import { providePeers } from '../bench/peers.mjs'
+import { plot } from '../bench/plot.mjs'
+import { asText, goalRows, tables } from '../bench/report.mjs'
+import { runWorkload } from '../bench/rounds.mjs'
+import { runStartup } from '../bench/startup.mjs'
+import { WORKLOADS } from '../bench/workloads.mjs'
+import { buildAddon } from './lib/build.mjs'
+import { installPackages } from './lib/packages.mjs'
+import { inRoot } from './lib/paths.mjs'
+import { bin, quiet } from './lib/run.mjs'
+import { main, StepError, step } from './lib/step.mjs'
+import { checkToolchain } from './lib/toolchain.mjs'
+
+await main(async () => {
+  if (process.platform !== 'linux') throw new StepError('The bench reads /proc: it runs on Linux only.')
+  const names = CONTENDERS.map(({ name }) => name)
+  const options = readOptions(process.argv.slice(2), names)
+  const missing = await prepare(options.contenders)
+  const contenders = CONTENDERS.filter(({ name }) => options.contenders.includes(name) && !missing[name])
+  const notes = Object.entries(missing).map(([name, why]) => `${name} could not be had: ${why}`)
+  const began = Date.now()
+  const figures = await measureAll(options, contenders, notes)
+  const { rounds, starts } = options
+  const machine = describeMachine(contenders.map(({ name }) => name))
+  const minutes = Math.ceil((Date.now() - began) / 60_000)
+  const results = { date: new Date(began).toISOString(), minutes, rounds, starts, machine, notes, ...figures }
+  results.goals = judge(results)
+  show(results)
+  await write(results, contenders, options.whole && Object.keys(missing).length === 0)
+})
+
+/** Builds and fetches all that takes part. Returns why, by name, for those that cannot. */
+async function prepare(names) {
+  await step('toolchain', () => checkToolchain())
+  await step('npm packages', installPackages)
+  await step('native addon', buildAddon)
+  const build = ['build', '--release', '--locked', '--manifest-path', manifest, '--target-dir', target]
+  await step('load, origin and our own contenders', () => quiet('cargo', build))
+  let missing = {}
+  await step('peers', async () => {
+    missing = await providePeers(names)
+    return Object.keys(missing).length > 0 ? `without ${Object.keys(missing).join(', ')}` : ''
+  })
+  return missing
+}
+
+async function measureAll({ only, rounds, starts, quick }, contenders, notes) {
+  const origin = new Child(program('origin'), [])
+  const { ports } = await origin.answer()
+  const results = { workloads: [] }
+  const chosen = (id, title, work) => (only.includes(id) ? step(`${id} ${title}`, work) : undefined)
+  try {
+    for (const workload of WORKLOADS) {
+      await chosen(workload.id, workload.title, async () => {
+        results.workloads.push(await runWorkload(workload, contenders, rounds, { ports }, notes))
+      })
+    }
+    await chosen('W5', 'idle tunnels', async () => {
+      results.memory = await runMemory(contenders, quick, { ports }, notes)
+    })
+    await chosen('W6', 'start', async () => {
+      results.startup = await runStartup(contenders, starts)
+    })
+    await chosen('W8', 'busy host', async () => {
+      results.busy = await runBusy(contenders, rounds, { ports }, notes)
+    })
+  } finally {
+    await origin.stop()
+  }
+  return results
+}
+
+function show(results) {
+  for (const [title, rows] of tables(results)) console.log(`\n${title}\n${asText(rows)}`)
+  if (results.goals.length > 0) console.log(`\nGoals\n${asText(goalRows(results.goals))}`)
+  if (results.notes.length > 0) console.log(`\nNotes\n${results.notes.map((note) => `  ${note}`).join('\n')}`)
+}
+
+/** A part of a run must not pass for a whole one. */
+async function write(results, contenders, whole) {
+  mkdirSync(home, { recursive: true })
+  const json = whole ? inRoot('bench', 'results.json') : path.join(home, 'results.json')
+  const docs = whole ? inRoot('docs') : home
+  writeFileSync(json, `${JSON.stringify(results, shorter, 2)}\n`)
+  writeFileSync(path.join(docs, 'BENCHMARKS.md'), document(results, contenders))
+  writeFileSync(path.join(docs, 'benchmarks.svg'), plot(results))
+  if (whole) await quiet(bin('biome'), ['format', '--write', json])
+  console.log(
+    `\nWritten: ${path.relative(inRoot(), json)}, ${path.relative(inRoot(), docs)}/BENCHMARKS.md and benchmarks.svg`,
+  )
+}
+
+/** No figure is known to more than six digits. */
+function shorter(_key, value) {
+  return typeof value === 'number' ? Number(value.toPrecision(6)) : value
+}
