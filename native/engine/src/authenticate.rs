@@ -8,7 +8,6 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use subtle::ConstantTimeEq as _;
-use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::context::{Carrier, Context, Contexts};
@@ -23,12 +22,12 @@ pub(crate) const REALM: &str = "tabport";
 pub(crate) struct Memory(Option<(Zeroizing<Vec<u8>>, Arc<Carrier>)>);
 
 impl Memory {
-    /// Finds the live context whose credentials the request carries. `cut` ends the request's carrier.
+    /// Finds the live context whose credentials the request carries; `carry` makes what carries its exchanges.
     pub(crate) fn authenticate(
         &mut self,
         fields: &Fields,
         contexts: &Contexts,
-        cut: impl FnOnce() -> CancellationToken,
+        carry: impl FnOnce(&Arc<Context>) -> Arc<Carrier>,
     ) -> Result<Arc<Carrier>, ProxyError> {
         let field = fields.only("proxy-authorization").ok_or(ProxyError::Unauthenticated)?;
         if let Some((known, carrier)) = &self.0
@@ -38,7 +37,7 @@ impl Memory {
             return Ok(Arc::clone(carrier));
         }
         let context = find(field, contexts).ok_or(ProxyError::Unauthenticated)?;
-        let carrier = context.carried_by(cut());
+        let carrier = carry(&context);
         self.0 = Some((Zeroizing::new(field.to_vec()), Arc::clone(&carrier)));
         Ok(carrier)
     }
@@ -47,10 +46,9 @@ impl Memory {
     pub(crate) fn of(
         &mut self,
         context: &Arc<Context>,
-        cut: impl FnOnce() -> CancellationToken,
+        carry: impl FnOnce(&Arc<Context>) -> Arc<Carrier>,
     ) -> Arc<Carrier> {
-        let (_, carrier) =
-            self.0.get_or_insert_with(|| (Zeroizing::default(), context.carried_by(cut())));
+        let (_, carrier) = self.0.get_or_insert_with(|| (Zeroizing::default(), carry(context)));
         Arc::clone(carrier)
     }
 }
@@ -77,6 +75,8 @@ fn decode(field: &str) -> Option<Zeroizing<Vec<u8>>> {
 
 #[cfg(test)]
 mod tests {
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
     use crate::limits::ContextLimits;
 
@@ -93,9 +93,9 @@ mod tests {
             for value in values {
                 fields.push("Proxy-Authorization", value.as_bytes());
             }
-            let cut = CancellationToken::new;
-            let fresh = Memory::default().authenticate(&fields, &contexts, cut).is_ok();
-            assert_eq!(memory.authenticate(&fields, &contexts, cut).is_ok(), fresh);
+            let carry = |context: &Arc<Context>| context.carried_by_streams();
+            let fresh = Memory::default().authenticate(&fields, &contexts, carry).is_ok();
+            assert_eq!(memory.authenticate(&fields, &contexts, carry).is_ok(), fresh);
             fresh
         };
         for scheme in ["Basic", "basic", "BASIC"] {

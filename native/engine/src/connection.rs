@@ -3,9 +3,11 @@
 //! The same code serves what is inside an intercepted tunnel; such a connection knows its context from the
 //! CONNECT that opened it, and its requests need no credentials of their own.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
 use hyper::body::Incoming;
@@ -15,16 +17,17 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::authenticate::Memory;
 use crate::authority::Authority;
 use crate::body::ResponseBody;
 use crate::client::{Client, Http2Upload};
-use crate::context::Context;
+use crate::context::{Carrier, Context};
 use crate::counters::Counted;
 use crate::error::ProxyError;
 use crate::event::{Event, Phase};
@@ -43,6 +46,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub(crate) struct Connection {
     pub(crate) proxy: Arc<Proxy>,
     pub(crate) identity: Identity,
+    pub(crate) memory: Mutex<Memory>,
     closed: CancellationToken,
     counted: Counted,
 }
@@ -76,7 +80,13 @@ impl Connection {
         let counted = proxy.counters.connections.enter();
         let connection_id = counted.number();
         proxy.emit(|| Event::Connection { phase: Phase::Opened, connection_id });
-        Arc::new(Self { proxy: Arc::clone(proxy), identity, closed, counted })
+        Arc::new(Self {
+            proxy: Arc::clone(proxy),
+            identity,
+            memory: Mutex::default(),
+            closed,
+            counted,
+        })
     }
 
     /// The authority of the tunnel around this connection.
@@ -95,10 +105,13 @@ impl Connection {
         }
     }
 
-    /// What ends the exchange that this task serves, at once and alone: an HTTP/2 connection may carry the
-    /// streams of several contexts, so there it is the stream.
-    pub(crate) fn cut(&self) -> CancellationToken {
-        STREAM.try_with(Clone::clone).unwrap_or_else(|_| self.closed.clone())
+    /// What carries a context's exchanges here, to be cut with it: an HTTP/2 connection may carry the streams
+    /// of several contexts, so there it is each stream by itself.
+    pub(crate) fn carry(&self, context: &Arc<Context>) -> Arc<Carrier> {
+        match STREAM.try_with(|_| ()) {
+            Ok(()) => context.carried_by_streams(),
+            Err(_) => context.carried_by(self.closed.clone()),
+        }
     }
 }
 
@@ -172,7 +185,7 @@ async fn serve_stream(
     let response = if fields > connection.proxy.limits.head_fields {
         request::refuse(&connection, &ProxyError::HeadTooLarge)
     } else {
-        let response = request::serve(&connection, head, &mut Memory::default(), client).await;
+        let response = request::serve(&connection, head, client).await;
         response.ok_or(ClientGone)?
     };
     if let (Some(switch), Some(upgrade)) = (response.switch, upgrade) {
@@ -204,16 +217,23 @@ async fn serve_http2(stream: Stream, connection: Arc<Connection>) -> hyper::Resu
         .auto_date_header(false)
         .serve_connection(
             TokioIo::new(stream),
-            service_fn(move |request| serve_stream(Arc::clone(&connection), request)),
+            // Boxed: it is moved three times before it is polled.
+            service_fn(move |request| Box::pin(serve_stream(Arc::clone(&connection), request))),
         )
         .await
 }
 
 tokio::task_local! {
-    static STREAM: CancellationToken;
+    /// Whose stream this task serves, once that is known.
+    static STREAM: Arc<OnceLock<CancellationToken>>;
 }
 
-/// Runs the streams of an HTTP/2 connection, each so that it can be cut by itself.
+/// Lets the HTTP/2 stream that this task serves, if it does, end with a context.
+pub(crate) fn ends_with(context: &Context) {
+    let _ = STREAM.try_with(|released| released.set(context.released.clone()));
+}
+
+/// Runs the streams of an HTTP/2 connection, each until its context is released.
 #[derive(Clone)]
 struct Streams(Arc<Connection>);
 
@@ -222,8 +242,19 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, future: F) {
-        let cut = self.0.closed.child_token();
-        let stream = STREAM.scope(cut.clone(), future);
-        self.0.proxy.tasks.spawn(cut.run_until_cancelled_owned(stream));
+        let owner = Arc::<OnceLock<CancellationToken>>::default();
+        let mut stream = Box::pin(STREAM.scope(Arc::clone(&owner), future));
+        let mut released: Option<Pin<Box<WaitForCancellationFutureOwned>>> = None;
+        self.0.proxy.tasks.spawn(poll_fn(move |cx| {
+            if released.as_mut().is_some_and(|released| released.as_mut().poll(cx).is_ready()) {
+                return Poll::Ready(());
+            }
+            let served = stream.as_mut().poll(cx);
+            if let (Poll::Pending, None, Some(owner)) = (served, &released, owner.get()) {
+                let released = released.insert(Box::pin(owner.clone().cancelled_owned()));
+                return released.as_mut().poll(cx);
+            }
+            served
+        }));
     }
 }

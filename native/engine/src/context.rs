@@ -69,7 +69,13 @@ impl Context {
         let number = self.carried.fetch_add(1, Relaxed);
         let busy = Arc::<AtomicBool>::default();
         self.carriers.lock().insert(number, (cut.clone(), Arc::clone(&busy)));
-        Arc::new(Carrier { context: Arc::clone(self), number, cut, busy })
+        let registered = Some(Registered { number, cut, busy });
+        Arc::new(Carrier { context: Arc::clone(self), registered })
+    }
+
+    /// The same for HTTP/2 streams, which end with the context by themselves.
+    pub(crate) fn carried_by_streams(self: &Arc<Self>) -> Arc<Carrier> {
+        Arc::new(Carrier { context: Arc::clone(self), registered: None })
     }
 
     /// Cuts what is in flight before anything else: none of it shall still be told that it was cut.
@@ -89,9 +95,13 @@ impl Context {
     }
 }
 
-/// What carries a context's exchanges, one after the other: an HTTP/1.1 connection, or an HTTP/2 stream.
+/// What carries a context's exchanges: an HTTP/1.1 connection, one after the other, or HTTP/2 streams.
 pub(crate) struct Carrier {
     pub(crate) context: Arc<Context>,
+    registered: Option<Registered>,
+}
+
+struct Registered {
     number: u64,
     cut: CancellationToken,
     /// Whether there is an exchange to cut; a connection that waits for its next request is not touched.
@@ -100,20 +110,25 @@ pub(crate) struct Carrier {
 
 impl Carrier {
     pub(crate) fn begin(&self) {
-        self.busy.store(true, SeqCst);
+        let Some(Registered { cut, busy, .. }) = &self.registered else { return };
+        busy.store(true, SeqCst);
         if self.context.released.is_cancelled() {
-            self.cut.cancel();
+            cut.cancel();
         }
     }
 
     pub(crate) fn end(&self) {
-        self.busy.store(false, SeqCst);
+        if let Some(Registered { busy, .. }) = &self.registered {
+            busy.store(false, SeqCst);
+        }
     }
 }
 
 impl Drop for Carrier {
     fn drop(&mut self) {
-        self.context.carriers.lock().remove(&self.number);
+        if let Some(Registered { number, .. }) = &self.registered {
+            self.context.carriers.lock().remove(number);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! A proxy mostly passes fields on, so they are kept as the bytes they came in and looked up by scanning: a
 //! head has few lines. The type is not `Debug`, for fields hold credentials and cookies.
 
+use bytes::Bytes;
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 
@@ -147,9 +148,12 @@ impl From<&HeaderMap> for Fields {
 impl From<&Fields> for HeaderMap {
     fn from(fields: &Fields) -> Self {
         let mut map = Self::with_capacity(fields.lines.len());
-        for (name, value) in fields.iter() {
-            let name = HeaderName::from_bytes(name.as_bytes());
-            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
+        // The values share one buffer.
+        let bytes = Bytes::copy_from_slice(&fields.bytes);
+        for Line { name, value } in &fields.lines {
+            let name = HeaderName::from_bytes(slice(&bytes, *name));
+            let value = HeaderValue::from_maybe_shared(bytes.slice(value.start..value.end));
+            if let (Ok(name), Ok(value)) = (name, value) {
                 map.append(name, value);
             }
         }

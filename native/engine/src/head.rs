@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use hyper::http::uri::{Authority, PathAndQuery};
 use hyper::{Method, StatusCode, Uri, Version, http};
 
 use crate::fields::Fields;
@@ -21,9 +22,13 @@ pub struct RequestHead {
 impl RequestHead {
     /// The head of an HTTP/2 request (RFC 9113, section 8.3.1).
     pub(crate) fn of_http2(parts: &http::request::Parts) -> Self {
-        let target = match (parts.uri.authority(), &parts.method) {
-            (Some(authority), &Method::CONNECT) => authority.as_str().to_owned(),
-            _ => parts.uri.to_string(),
+        let uri = &parts.uri;
+        let authority = uri.authority().map_or("", Authority::as_str);
+        let path = uri.path_and_query().map_or("", PathAndQuery::as_str);
+        let target = match uri.scheme_str() {
+            _ if parts.method == Method::CONNECT => authority.to_owned(),
+            Some(scheme) => [scheme, "://", authority, path].concat(),
+            None => [authority, path].concat(),
         };
         Self {
             method: parts.method.clone(),

@@ -8,11 +8,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use crate::authenticate::Memory;
 use crate::client::Client;
 use crate::connect;
-use crate::connection::{Connection, Identity};
-use crate::context::Carrier;
+use crate::connection::{self, Connection, Identity};
+use crate::context::{Carrier, Context};
 use crate::decide::{Action, Scope, forward_proxy};
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
@@ -28,13 +27,13 @@ use crate::upgrade::upgrade;
 pub(crate) async fn serve(
     connection: &Arc<Connection>,
     head: RequestHead,
-    memory: &mut Memory,
     client: Client<'_>,
 ) -> Option<Response> {
-    let carrier = match who_asks(connection, &head, memory) {
+    let carrier = match who_asks(connection, &head) {
         Ok(carrier) => carrier,
         Err(error) => return Some(refuse(connection, &error)),
     };
+    connection::ends_with(&carrier.context);
     let exchange = Exchange::begin(connection, carrier, &head);
     let navigation = Navigation::of(&head, &scope_of(&exchange), &connection.proxy.timeouts);
     let execution = unless_panicked(execute(&exchange, head, client));
@@ -52,15 +51,14 @@ pub(crate) async fn serve(
     Some(response)
 }
 
-fn who_asks(
-    connection: &Connection,
-    head: &RequestHead,
-    memory: &mut Memory,
-) -> Result<Arc<Carrier>, ProxyError> {
-    let cut = || connection.cut();
+fn who_asks(connection: &Connection, head: &RequestHead) -> Result<Arc<Carrier>, ProxyError> {
+    let carry = |context: &Arc<Context>| connection.carry(context);
+    let mut memory = connection.memory.lock();
     match &connection.identity {
-        Identity::PerRequest => memory.authenticate(&head.fields, &connection.proxy.contexts, cut),
-        Identity::Tunnel { context, .. } => Ok(memory.of(context, cut)),
+        Identity::PerRequest => {
+            memory.authenticate(&head.fields, &connection.proxy.contexts, carry)
+        }
+        Identity::Tunnel { context, .. } => Ok(memory.of(context, carry)),
     }
 }
 

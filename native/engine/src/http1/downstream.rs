@@ -14,7 +14,6 @@ use super::parse::{self, HeadError, HeadLimits};
 use super::pump::{PumpError, pump};
 use super::serialize::write_response;
 use super::wire::Wire;
-use crate::authenticate::Memory;
 use crate::client::Client;
 use crate::connection::Connection;
 use crate::error::ProxyError;
@@ -40,12 +39,12 @@ pub(crate) struct Downstream {
 
 /// Serves a connection until either side ends it, or it changes hands.
 pub(crate) async fn serve(stream: Stream, connection: Arc<Connection>) -> io::Result<()> {
-    let (mut client, mut memory) = (Downstream::new(stream), Memory::default());
+    let mut client = Downstream::new(stream);
     loop {
         let response = match client.next_head(&connection).await? {
             Some(Ok(head)) => {
                 let client = Client::Http1(&mut client);
-                request::serve(&connection, head, &mut memory, client).await
+                request::serve(&connection, head, client).await
             }
             Some(Err(error)) => Some(request::refuse(&connection, &error)),
             None => None,
