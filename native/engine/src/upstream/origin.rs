@@ -3,6 +3,7 @@
 //! An HTTP/1.1 connection is reused by the thread that opened it: elsewhere its bytes would cross between
 //! cores. Whether an origin speaks HTTP/2 is learnt from a TLS handshake and remembered.
 
+use std::collections::HashMap;
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
@@ -27,8 +28,8 @@ use crate::route::Upstream;
 const IDLE: Duration = Duration::from_secs(4);
 /// How long an HTTP/2 connection may carry no new request before it is let go.
 const IDLE_HTTP2: Duration = Duration::from_secs(60);
-/// How many idle connections an origin may have.
-const MAX_IDLE: usize = 64;
+/// How many idle connections an origin may have on each thread: as many as a page's HTTP/2 streams may need.
+const MAX_IDLE: usize = 256;
 
 /// The sending end of a connection, of either version.
 #[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
@@ -46,7 +47,8 @@ pub(super) struct Origin {
 #[derive(Default)]
 struct State {
     protocol: Option<Protocol>,
-    idle: Vec<Idle>,
+    /// Those of each thread, the one used last at the end.
+    idle: HashMap<ThreadId, Vec<Idle>>,
     shared: Option<Shared>,
     /// Cancelled when the dial in progress has ended, well or not.
     dialling: Option<CancellationToken>,
@@ -62,8 +64,13 @@ enum Protocol {
 
 struct Idle {
     connection: Http1,
-    thread: ThreadId,
     since: Instant,
+}
+
+impl Idle {
+    fn is_usable(&mut self) -> bool {
+        self.since.elapsed() < IDLE && self.connection.is_usable()
+    }
 }
 
 /// An HTTP/2 connection, with streams or without.
@@ -90,10 +97,9 @@ impl Origin {
             shared.used = Instant::now();
             return Some(Sender::Http2(shared.sender.clone()));
         }
-        let here = thread::current().id();
-        while let Some(at) = state.idle.iter().rposition(|idle| idle.thread == here) {
-            let mut idle = state.idle.swap_remove(at);
-            if idle.since.elapsed() < IDLE && idle.connection.is_usable() {
+        let idle = state.idle.entry(thread::current().id()).or_default();
+        while let Some(mut idle) = idle.pop() {
+            if idle.is_usable() {
                 return Some(Sender::Http1(idle.connection));
             }
         }
@@ -162,16 +168,20 @@ impl Origin {
     /// Closes connections that have waited too long; whether any is left.
     pub(super) fn close_idle(&self) -> bool {
         let mut state = self.state.lock();
-        state.idle.retain_mut(|idle| idle.since.elapsed() < IDLE && idle.connection.is_usable());
+        state.idle.values_mut().for_each(|idle| idle.retain_mut(Idle::is_usable));
+        state.idle.retain(|_, idle| !idle.is_empty());
         state.shared = state.shared.take().filter(Shared::is_usable);
         state.shared.is_some() || !state.idle.is_empty()
     }
 
     pub(super) fn keep(&self, connection: Http1) {
-        let idle = Idle { connection, thread: thread::current().id(), since: Instant::now() };
         let mut state = self.state.lock();
-        if state.idle.len() < MAX_IDLE && !state.closed {
-            state.idle.push(idle);
+        if state.closed {
+            return;
+        }
+        let idle = state.idle.entry(thread::current().id()).or_default();
+        if idle.len() < MAX_IDLE {
+            idle.push(Idle { connection, since: Instant::now() });
         }
     }
 
