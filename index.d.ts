@@ -452,7 +452,7 @@ export interface ProxyTimeouts {
    */
   responseHead?: number
   /**
-   * How long a response's body or a tunnel may move no byte; 0 is for ever.
+   * How long a body or a tunnel may move no byte; 0 is for ever.
    *
    * @defaultValue `0`
    */

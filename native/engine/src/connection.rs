@@ -188,11 +188,12 @@ async fn serve_stream(
         let response = request::serve(&connection, head, client).await;
         response.ok_or(ClientGone)?
     };
+    let reset = STREAM.try_with(|owner| owner.get().cloned()).ok().flatten().unwrap_or_default();
     if let (Some(switch), Some(upgrade)) = (response.switch, upgrade) {
         let tasks = &connection.proxy.tasks;
-        tasks.spawn(
-            async move { Stream::upgraded(upgrade).await.map(|stream| switch.spawn(stream)) },
-        );
+        tasks.spawn(async move {
+            Stream::upgraded(upgrade, reset).await.map(|stream| switch.spawn(stream))
+        });
     }
     let own = is_head && matches!(response.body, Body::Own(_));
     let body = if own { Body::Own(Bytes::new()) } else { response.body };
@@ -224,13 +225,18 @@ async fn serve_http2(stream: Stream, connection: Arc<Connection>) -> hyper::Resu
 }
 
 tokio::task_local! {
-    /// Whose stream this task serves, once that is known.
+    /// What ends the stream that this task serves, once it is known whose it is.
     static STREAM: Arc<OnceLock<CancellationToken>>;
 }
 
-/// Lets the HTTP/2 stream that this task serves, if it does, end with a context.
-pub(crate) fn ends_with(context: &Context) {
-    let _ = STREAM.try_with(|released| released.set(context.released.clone()));
+/// Lets the HTTP/2 stream that this task serves, if it does, end with a context. One that becomes a tunnel can
+/// also be reset by itself.
+pub(crate) fn ends_with(context: &Context, method: &Method) {
+    let released = || match *method {
+        Method::CONNECT => context.released.child_token(),
+        _ => context.released.clone(),
+    };
+    let _ = STREAM.try_with(|owner| owner.set(released()));
 }
 
 /// Runs the streams of an HTTP/2 connection, each until its context is released.
@@ -242,7 +248,8 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, future: F) {
-        let owner = Arc::<OnceLock<CancellationToken>>::default();
+        // What is spawned for a stream, the sending half of a tunnel, ends with the stream.
+        let owner = STREAM.try_with(Arc::clone).unwrap_or_default();
         let mut stream = Box::pin(STREAM.scope(Arc::clone(&owner), future));
         let mut released: Option<Pin<Box<WaitForCancellationFutureOwned>>> = None;
         self.0.proxy.tasks.spawn(poll_fn(move |cx| {

@@ -23,6 +23,9 @@ pub enum ProxyError {
     /// The request's head has too many bytes or fields.
     #[error("the request's head is too large")]
     HeadTooLarge,
+    /// The request's body stopped coming.
+    #[error("the request's body stopped coming")]
+    RequestTimeout,
     /// The client went away; nobody reads the answer.
     #[error("the client went away")]
     ClientGone,

@@ -35,6 +35,8 @@ mod event;
 mod exchange;
 pub mod fields;
 mod forward;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod head;
 pub mod headers;
 mod http1;

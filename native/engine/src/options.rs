@@ -95,7 +95,7 @@ pub struct Timeouts {
     pub request_head: Duration,
     /// Waiting for an upstream's response head once the request is sent. Default 300 s.
     pub response_head: Duration,
-    /// How long a response's body or a tunnel may move no byte; `None`, the default, is for ever.
+    /// How long a body or a tunnel may move no byte; `None`, the default, is for ever.
     pub idle: Option<Duration>,
     /// How long a half-closed tunnel may move no byte. Default 30 s.
     pub half_close: Duration,

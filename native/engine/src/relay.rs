@@ -57,6 +57,20 @@ impl Relay {
         cx: &mut Context<'_>,
         mut count: impl FnMut(Way, usize),
     ) -> Poll<io::Result<()>> {
+        let ended = self.poll_both(cx, &mut count);
+        if matches!(&ended, Poll::Ready(Err(error)) if error.kind() != io::ErrorKind::TimedOut) {
+            // What one peer has broken off must not look whole to the other.
+            self.downstream.reset_on_drop();
+            self.upstream.reset_on_drop();
+        }
+        ended
+    }
+
+    fn poll_both(
+        &mut self,
+        cx: &mut Context<'_>,
+        count: &mut impl FnMut(Way, usize),
+    ) -> Poll<io::Result<()>> {
         let Self { downstream, upstream, limits, up, down, silence } = self;
         let up_ended = up.poll(cx, downstream, upstream)?.is_ready();
         let down_ended = down.poll(cx, upstream, downstream)?.is_ready();

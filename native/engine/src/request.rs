@@ -33,7 +33,7 @@ pub(crate) async fn serve(
         Ok(carrier) => carrier,
         Err(error) => return Some(refuse(connection, &error)),
     };
-    connection::ends_with(&carrier.context);
+    connection::ends_with(&carrier.context, &head.method);
     let exchange = Exchange::begin(connection, carrier, &head);
     let navigation = Navigation::of(&head, &scope_of(&exchange), &connection.proxy.timeouts);
     let execution = unless_panicked(execute(&exchange, head, client));

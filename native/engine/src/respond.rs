@@ -25,6 +25,7 @@ fn classify(error: &ProxyError) -> (StatusCode, &'static str) {
         ProxyError::BadRequest(_) | ProxyError::ClientGone => {
             (StatusCode::BAD_REQUEST, "http_request_error")
         }
+        ProxyError::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "http_request_error"),
         ProxyError::HeadTooLarge => {
             (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "http_request_error")
         }
@@ -101,7 +102,9 @@ pub(crate) fn with_error(error: &ProxyError, navigation: Option<&Navigation>) ->
             fields.push("proxy-authenticate", format!("Basic realm=\"{REALM}\"").as_bytes());
         }
         // What follows a malformed request on the same connection cannot be trusted either.
-        StatusCode::BAD_REQUEST | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+        StatusCode::BAD_REQUEST
+        | StatusCode::REQUEST_TIMEOUT
+        | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
             fields.push("connection", b"close");
         }
         _ => {}

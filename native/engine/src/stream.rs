@@ -18,6 +18,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
+use tokio_util::sync::CancellationToken;
 
 /// Larger buffers move bulk at a multiple of the speed of small ones; one a thread costs next to nothing.
 pub(crate) const SCRATCH: usize = 256 * 1024;
@@ -45,7 +46,8 @@ enum Io {
     Tcp(TcpStream),
     /// Around TCP, or around what another proxy leads through.
     Tls(Box<TlsStream<Stream>>),
-    Http2(TokioIo<Upgraded>),
+    /// With what resets it.
+    Http2(TokioIo<Upgraded>, CancellationToken),
 }
 
 impl Stream {
@@ -59,8 +61,8 @@ impl Stream {
     }
 
     /// An HTTP/2 stream whose CONNECT has been answered.
-    pub(crate) async fn upgraded(upgrade: OnUpgrade) -> Option<Self> {
-        Some(Self::new(Io::Http2(TokioIo::new(upgrade.await.ok()?))))
+    pub(crate) async fn upgraded(upgrade: OnUpgrade, reset: CancellationToken) -> Option<Self> {
+        Some(Self::new(Io::Http2(TokioIo::new(upgrade.await.ok()?), reset)))
     }
 
     /// Puts bytes back in front of those that will be read next.
@@ -90,8 +92,12 @@ impl Stream {
 
     /// Lets the peer see a broken connection, rather than an ended one, once this is dropped.
     pub(crate) fn reset_on_drop(&self) {
-        if let Io::Tcp(tcp) = &self.io {
-            let _ = tcp.set_zero_linger();
+        match &self.io {
+            Io::Tcp(tcp) => {
+                let _ = tcp.set_zero_linger();
+            }
+            Io::Tls(tls) => tls.get_ref().0.reset_on_drop(),
+            Io::Http2(_, reset) => reset.cancel(),
         }
     }
 
@@ -100,7 +106,7 @@ impl Stream {
         let tcp = match &self.io {
             Io::Tcp(tcp) => tcp,
             Io::Tls(tls) => return tls.get_ref().0.is_readable(),
-            Io::Http2(_) => return false,
+            Io::Http2(..) => return false,
         };
         let peeked = SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()]);
         !peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
@@ -152,7 +158,7 @@ impl AsyncWrite for Stream {
     }
 
     fn is_write_vectored(&self) -> bool {
-        !matches!(self.io, Io::Http2(_))
+        !matches!(self.io, Io::Http2(..))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -173,7 +179,7 @@ impl Io {
         match self {
             Self::Tcp(io) => Pin::new(io),
             Self::Tls(io) => Pin::new(io),
-            Self::Http2(io) => Pin::new(io),
+            Self::Http2(io, _) => Pin::new(io),
         }
     }
 }

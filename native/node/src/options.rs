@@ -101,7 +101,7 @@ pub struct ProxyTimeouts {
     ///
     /// @defaultValue `300000`
     pub response_head: Option<u32>,
-    /// How long a response's body or a tunnel may move no byte; 0 is for ever.
+    /// How long a body or a tunnel may move no byte; 0 is for ever.
     ///
     /// @defaultValue `0`
     pub idle: Option<u32>,

@@ -12,6 +12,8 @@ mod chunked;
 mod deadline;
 mod downstream;
 mod framing;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod parse;
 mod pump;
 mod serialize;

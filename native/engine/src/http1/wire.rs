@@ -130,6 +130,10 @@ impl Wire {
 
     /// Writes content as the message's framing asks, at once as far as the stream takes it.
     pub(super) fn send_data(&mut self, cx: &mut Context<'_>, mut data: &[u8]) -> io::Result<()> {
+        if data.is_empty() {
+            // An empty chunk would be the last.
+            return Ok(());
+        }
         if self.sending == Framing::Chunked {
             serialize::chunk(&mut self.unsent, data);
             return Ok(());

@@ -97,6 +97,9 @@ fn numbered(
     if !matches!(&longest.host, Host::Name(name) if !ends_in_number(name)) {
         return Err(refuse(field, "has {port} in an address; it may stand in a name"));
     }
+    if before.contains(':') {
+        return Err(refuse(field, "has {port} as a part of the port"));
+    }
     let after = after.split_once(':').map_or(after, |(after, _)| after);
     let host = HostPart::Numbered {
         before: before.to_ascii_lowercase().into(),
@@ -172,6 +175,7 @@ mod tests {
             "https://{port}-{port}.test",
             "https://a:{port}0",
             "https://a:1{port}",
+            "https://a:0{port}",
             "https://a b",
             "https://a\r\nx: y",
             "HTTPS://a",

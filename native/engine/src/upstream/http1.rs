@@ -3,36 +3,29 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use hyper::body::Incoming;
-use hyper::{Method, StatusCode, Version};
+use hyper::StatusCode;
 
-use super::origin::Origin;
 use crate::client::Client;
 use crate::counters::Counted;
 use crate::error::ProxyError;
-use crate::exchange::Exchange;
 use crate::forward;
 use crate::head::{RequestHead, ResponseHead};
-use crate::http1::{
-    Deadline, Frame, Framing, HeadError, PumpError, Wire, of_response, parse_response, pump,
-    pump_frames, write_request,
-};
-use crate::response::{Body, Response};
+use crate::http1::{Deadline, HeadError, PumpError, Wire, parse_response, write_request};
+use crate::options::Timeouts;
 use crate::server::Proxy;
 use crate::stream::Stream;
 
 /// A connection to an upstream; it counts as one until it is dropped.
 pub(crate) struct Http1 {
-    wire: Wire,
+    pub(super) wire: Wire,
     deadline: Deadline,
     /// Whether the request is still being sent; it may be while the response already comes.
-    uploading: bool,
+    pub(super) uploading: bool,
     /// Whether the upstream did not take all of the request.
-    refused: bool,
+    pub(super) refused: bool,
     _counted: Counted,
 }
 
@@ -76,22 +69,22 @@ impl Http1 {
         !self.wire.stream().is_readable()
     }
 
-    /// Sends a request, and waits for the response's head for as long as the request's body keeps moving and
-    /// `limit` after that. Interim responses are passed on.
+    /// Sends a request, and waits for the response's head: as long as the request's body keeps moving, and the
+    /// limit after that. Interim responses are passed on.
     pub(super) async fn send(
         &mut self,
         head: &RequestHead,
         client: &mut Client<'_>,
-        limit: Duration,
+        timeouts: &Timeouts,
         mut count: impl FnMut(usize),
     ) -> Result<ResponseHead, Failure> {
         let framing = client.framing();
         write_request(self.wire.unsent(), head, framing);
         self.wire.send(framing);
         self.uploading = true;
-        self.deadline.restart(Some(limit));
+        self.deadline.restart(Some(self.patience(timeouts)));
         loop {
-            let mut head = poll_fn(|cx| self.poll_head(cx, client, limit, &mut count)).await?;
+            let mut head = poll_fn(|cx| self.poll_head(cx, client, timeouts, &mut count)).await?;
             if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
                 return Ok(head);
             }
@@ -118,7 +111,7 @@ impl Http1 {
         &mut self,
         cx: &mut Context<'_>,
         client: &mut Client<'_>,
-        limit: Duration,
+        timeouts: &Timeouts,
         count: &mut impl FnMut(usize),
     ) -> Poll<Result<ResponseHead, Failure>> {
         let mut moved = false;
@@ -128,6 +121,7 @@ impl Http1 {
                 count(bytes);
             });
             self.uploaded(upload).map_err(|error| of_upload(&error))?;
+            moved |= !self.uploading;
         }
         if !self.uploading && client.poll_gone(cx).is_ready() {
             return Poll::Ready(Err(ProxyError::ClientGone.into()));
@@ -136,14 +130,23 @@ impl Http1 {
             return Poll::Ready(head);
         }
         if moved {
-            self.deadline.restart(Some(limit));
+            self.deadline.restart(Some(self.patience(timeouts)));
         }
-        self.deadline.poll(cx).map(|()| Err(ProxyError::ResponseTimeout.into()))
+        let waits_for_client = self.uploading && self.wire.unsent().is_empty();
+        ready!(self.deadline.poll(cx));
+        let late =
+            if waits_for_client { ProxyError::RequestTimeout } else { ProxyError::ResponseTimeout };
+        Poll::Ready(Err(late.into()))
+    }
+
+    fn patience(&self, timeouts: &Timeouts) -> Duration {
+        let idle = timeouts.idle.filter(|_| self.uploading);
+        idle.map_or(timeouts.response_head, |idle| idle.min(timeouts.response_head))
     }
 
     /// An upstream that does not want the rest of a request has perhaps answered it; a client that does not
     /// send the rest ends the exchange.
-    fn uploaded(&mut self, upload: Poll<Result<(), PumpError>>) -> io::Result<()> {
+    pub(super) fn uploaded(&mut self, upload: Poll<Result<(), PumpError>>) -> io::Result<()> {
         match upload {
             Poll::Pending => {}
             Poll::Ready(Err(PumpError::From(error))) => return Err(error),
@@ -193,105 +196,5 @@ fn broken(error: HeadError) -> ProxyError {
     match error {
         HeadError::Malformed(reason) => ProxyError::UpstreamProtocol(reason),
         HeadError::TooLarge => ProxyError::UpstreamProtocol("its head is too large"),
-    }
-}
-
-/// A response on its way from an upstream, and the request's body as far as it is still on its way there.
-pub(crate) struct Relay {
-    connection: Http1,
-    framing: Framing,
-    /// Where the connection goes once it is free, if it may carry another request.
-    home: Option<Arc<Origin>>,
-    exchange: Arc<Exchange>,
-}
-
-impl Relay {
-    pub(super) fn new(
-        mut connection: Http1,
-        head: &ResponseHead,
-        method: &Method,
-        home: Option<&Arc<Origin>>,
-        exchange: &Arc<Exchange>,
-    ) -> Result<Self, ProxyError> {
-        let framing = of_response(head, method).map_err(ProxyError::UpstreamProtocol)?;
-        connection.wire.receive(framing);
-        let reusable = keeps_alive(head) && framing != Framing::UntilClose;
-        let home = home.filter(|_| reusable).cloned();
-        Ok(Self { connection, framing, home, exchange: Arc::clone(exchange) })
-    }
-
-    pub(crate) fn into_response(self, head: ResponseHead) -> Response {
-        Response::new(head, Body::Http1(Box::new(self)))
-    }
-
-    /// The bytes that follow a change of protocol.
-    pub(crate) fn into_stream(self) -> Stream {
-        self.connection.into_stream()
-    }
-
-    pub(crate) fn framing(&self) -> Framing {
-        self.framing
-    }
-
-    /// Moves both bodies between an HTTP/1.1 client and the upstream; ready when the response has been sent,
-    /// and the rest of the request too, if there is one: an upstream that has answered early may want it.
-    pub(crate) fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        client: &mut Wire,
-        rest: bool,
-    ) -> Poll<io::Result<()>> {
-        let Self { connection, exchange, .. } = self;
-        if connection.uploading {
-            let count = |bytes| exchange.moved_up(bytes);
-            let upload = pump(cx, client, &mut connection.wire, count);
-            connection.uploaded(upload)?;
-        }
-        let count = |bytes| exchange.moved_down(bytes);
-        ready!(pump(cx, &mut connection.wire, client, count)).map_err(PumpError::into_inner)?;
-        exchange.completed();
-        let wanted = connection.uploading && rest && connection.wire.poll_read(cx, 1).is_pending();
-        if wanted { Poll::Pending } else { Poll::Ready(Ok(())) }
-    }
-
-    /// The response's next frame for an HTTP/2 client, whose upload goes on meanwhile.
-    pub(crate) fn poll_frame(
-        &mut self,
-        cx: &mut Context<'_>,
-        upload: &mut Option<Incoming>,
-    ) -> Poll<io::Result<Option<Frame>>> {
-        let Self { connection, exchange, .. } = self;
-        if connection.uploading {
-            let count = |bytes| exchange.moved_up(bytes);
-            let upload = pump_frames(cx, upload, &mut connection.wire, count);
-            connection.uploaded(upload)?;
-        }
-        connection.wire.poll_frame(cx)
-    }
-
-    pub(crate) fn is_complete(&self) -> bool {
-        self.connection.wire.has_received()
-    }
-
-    /// The response has been read: the connection may carry the next request.
-    pub(crate) fn finish(self) {
-        if let Some(home) = self.home
-            && !self.connection.uploading
-            && !self.connection.refused
-            && self.connection.wire.is_idle()
-        {
-            home.keep(self.connection);
-        }
-    }
-}
-
-/// RFC 9112, section 9.3.
-fn keeps_alive(head: &ResponseHead) -> bool {
-    let option = |name: &str| {
-        head.fields.members("connection").any(|option| option.eq_ignore_ascii_case(name))
-    };
-    match head.version {
-        Version::HTTP_10 => option("keep-alive"),
-        _ => !option("close"),
     }
 }

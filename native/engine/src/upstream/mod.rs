@@ -3,6 +3,7 @@
 mod dial;
 mod http1;
 mod http2;
+mod incoming;
 mod next_proxy;
 mod origin;
 mod pool;
@@ -13,8 +14,8 @@ use std::sync::Arc;
 use hyper::{Method, StatusCode, Version};
 
 pub(crate) use dial::Dialer;
-pub(crate) use http1::Relay;
 pub(crate) use http2::{Queue, strip_trailers};
+pub(crate) use incoming::Relay;
 pub use next_proxy::{
     InvalidProxy, NextProxy, NextProxyError, ProxyAnswer, ProxyList, ProxyResolver, UpstreamProxy,
 };
@@ -47,7 +48,7 @@ pub(crate) async fn send_alone(
     let dialled = client.while_waiting(dial).await?;
     let mut connection = Http1::new(dialled.stream, proxy);
     let count = |bytes| exchange.moved_up(bytes);
-    let answer = connection.send(head, client, proxy.timeouts.response_head, count).await;
+    let answer = connection.send(head, client, &proxy.timeouts, count).await;
     let answer = answer.map_err(|failure| failure.error)?;
     let relay = Relay::new(connection, &answer, &head.method, None, exchange)?;
     Ok((answer, relay))
@@ -76,8 +77,7 @@ pub(crate) async fn open_tunnel(
     head.fields.set("Host", &head.target);
     let dialled = dial(proxy, context, upstream, Alpn::Http1).await?;
     let mut gateway = Http1::new(dialled.stream, proxy);
-    let limit = proxy.timeouts.response_head;
-    let answer = gateway.send(&head, &mut Client::Nobody, limit, |_| {}).await;
+    let answer = gateway.send(&head, &mut Client::Nobody, &proxy.timeouts, |_| {}).await;
     match answer.map_err(|failure| failure.error)?.status {
         StatusCode::OK => Ok(gateway.into_stream()),
         status => Err(ProxyError::GatewayRefused(status)),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::http1::{Http1, Relay};
+use super::http1::Http1;
+use super::incoming::Relay;
 use super::origin::{Origin, Sender};
 use super::{Tls, http1, http2};
 use crate::authority::{Authority, Scheme};
@@ -141,6 +142,6 @@ async fn send(
     head: &RequestHead,
     client: &mut Client<'_>,
 ) -> Result<crate::head::ResponseHead, http1::Failure> {
-    let limit = exchange.connection.proxy.timeouts.response_head;
-    connection.send(head, client, limit, |bytes| exchange.moved_up(bytes)).await
+    let timeouts = &exchange.connection.proxy.timeouts;
+    connection.send(head, client, timeouts, |bytes| exchange.moved_up(bytes)).await
 }

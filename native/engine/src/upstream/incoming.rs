@@ -1,0 +1,117 @@
+//! A response on its way from an HTTP/1.1 upstream, and what becomes of its connection.
+
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use hyper::body::Incoming;
+use hyper::{Method, Version};
+
+use super::http1::Http1;
+use super::origin::Origin;
+use crate::error::ProxyError;
+use crate::exchange::Exchange;
+use crate::head::ResponseHead;
+use crate::http1::{Frame, Framing, PumpError, Wire, of_response, pump, pump_frames};
+use crate::response::{Body, Response};
+use crate::stream::Stream;
+
+/// A response on its way from an upstream, and the request's body as far as it is still on its way there.
+pub(crate) struct Relay {
+    connection: Http1,
+    framing: Framing,
+    /// Where the connection goes once it is free, if it may carry another request.
+    home: Option<Arc<Origin>>,
+    exchange: Arc<Exchange>,
+}
+
+impl Relay {
+    pub(super) fn new(
+        mut connection: Http1,
+        head: &ResponseHead,
+        method: &Method,
+        home: Option<&Arc<Origin>>,
+        exchange: &Arc<Exchange>,
+    ) -> Result<Self, ProxyError> {
+        let framing = of_response(head, method).map_err(ProxyError::UpstreamProtocol)?;
+        connection.wire.receive(framing);
+        let reusable = keeps_alive(head) && framing != Framing::UntilClose;
+        let home = home.filter(|_| reusable).cloned();
+        Ok(Self { connection, framing, home, exchange: Arc::clone(exchange) })
+    }
+
+    pub(crate) fn into_response(self, head: ResponseHead) -> Response {
+        Response::new(head, Body::Http1(Box::new(self)))
+    }
+
+    /// The bytes that follow a change of protocol.
+    pub(crate) fn into_stream(self) -> Stream {
+        self.connection.into_stream()
+    }
+
+    pub(crate) fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    /// Moves both bodies between an HTTP/1.1 client and the upstream; ready when the response has been sent,
+    /// and the rest of the request too, if there is one: an upstream that has answered early may want it.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        client: &mut Wire,
+        rest: bool,
+    ) -> Poll<io::Result<()>> {
+        let Self { connection, exchange, .. } = self;
+        if connection.uploading {
+            let count = |bytes| exchange.moved_up(bytes);
+            let upload = pump(cx, client, &mut connection.wire, count);
+            connection.uploaded(upload)?;
+        }
+        let count = |bytes| exchange.moved_down(bytes);
+        ready!(pump(cx, &mut connection.wire, client, count)).map_err(PumpError::into_inner)?;
+        exchange.completed();
+        let wanted = connection.uploading && rest && connection.wire.poll_read(cx, 1).is_pending();
+        if wanted { Poll::Pending } else { Poll::Ready(Ok(())) }
+    }
+
+    /// The response's next frame for an HTTP/2 client, whose upload goes on meanwhile.
+    pub(crate) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+        upload: &mut Option<Incoming>,
+    ) -> Poll<io::Result<Option<Frame>>> {
+        let Self { connection, exchange, .. } = self;
+        if connection.uploading {
+            let count = |bytes| exchange.moved_up(bytes);
+            let upload = pump_frames(cx, upload, &mut connection.wire, count);
+            connection.uploaded(upload)?;
+        }
+        connection.wire.poll_frame(cx)
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        self.connection.wire.has_received()
+    }
+
+    /// The response has been read: the connection may carry the next request.
+    pub(crate) fn finish(self) {
+        if let Some(home) = self.home
+            && !self.connection.uploading
+            && !self.connection.refused
+            && self.connection.wire.is_idle()
+        {
+            home.keep(self.connection);
+        }
+    }
+}
+
+/// RFC 9112, section 9.3.
+fn keeps_alive(head: &ResponseHead) -> bool {
+    let option = |name: &str| {
+        head.fields.members("connection").any(|option| option.eq_ignore_ascii_case(name))
+    };
+    match head.version {
+        Version::HTTP_10 => option("keep-alive"),
+        _ => !option("close"),
+    }
+}
