@@ -248,8 +248,10 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, future: F) {
-        // What is spawned for a stream, the sending half of a tunnel, ends with the stream.
-        let owner = STREAM.try_with(Arc::clone).unwrap_or_default();
+        // What a stream spawns is the sending half of its tunnel: each ends with the other.
+        let parent = STREAM.try_with(Arc::clone);
+        let sends = parent.is_ok();
+        let owner = parent.unwrap_or_default();
         let mut stream = Box::pin(STREAM.scope(Arc::clone(&owner), future));
         let mut released: Option<Pin<Box<WaitForCancellationFutureOwned>>> = None;
         self.0.proxy.tasks.spawn(poll_fn(move |cx| {
@@ -257,6 +259,9 @@ where
                 return Poll::Ready(());
             }
             let served = stream.as_mut().poll(cx);
+            if let (Poll::Ready(()), true, Some(owner)) = (served, sends, owner.get()) {
+                owner.cancel();
+            }
             if let (Poll::Pending, None, Some(owner)) = (served, &released, owner.get()) {
                 let released = released.insert(Box::pin(owner.clone().cancelled_owned()));
                 return released.as_mut().poll(cx);

@@ -41,6 +41,7 @@ pub mod head;
 pub mod headers;
 mod http1;
 mod http2_limits;
+mod http2_tunnel;
 mod intercept;
 mod limits;
 mod options;

@@ -9,11 +9,11 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use crate::http2_tunnel::Http2Tunnel;
 use crate::limits::Slot;
 use crate::share::Load;
 use bytes::{Bytes, BytesMut};
-use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper_util::rt::TokioIo;
+use hyper::upgrade::OnUpgrade;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -46,8 +46,7 @@ enum Io {
     Tcp(TcpStream),
     /// Around TCP, or around what another proxy leads through.
     Tls(Box<TlsStream<Stream>>),
-    /// With what resets it.
-    Http2(TokioIo<Upgraded>, CancellationToken),
+    Http2(Http2Tunnel),
 }
 
 impl Stream {
@@ -62,7 +61,7 @@ impl Stream {
 
     /// An HTTP/2 stream whose CONNECT has been answered.
     pub(crate) async fn upgraded(upgrade: OnUpgrade, reset: CancellationToken) -> Option<Self> {
-        Some(Self::new(Io::Http2(TokioIo::new(upgrade.await.ok()?), reset)))
+        Some(Self::new(Io::Http2(Http2Tunnel::new(upgrade.await.ok()?, reset))))
     }
 
     /// Puts bytes back in front of those that will be read next.
@@ -97,7 +96,7 @@ impl Stream {
                 let _ = tcp.set_zero_linger();
             }
             Io::Tls(tls) => tls.get_ref().0.reset_on_drop(),
-            Io::Http2(_, reset) => reset.cancel(),
+            Io::Http2(tunnel) => tunnel.reset(),
         }
     }
 
@@ -179,7 +178,7 @@ impl Io {
         match self {
             Self::Tcp(io) => Pin::new(io),
             Self::Tls(io) => Pin::new(io),
-            Self::Http2(io, _) => Pin::new(io),
+            Self::Http2(io) => Pin::new(io),
         }
     }
 }
