@@ -25,19 +25,34 @@ const shared = {
 export default defineConfig({
   test: {
     projects: [
-      { ...shared, test: { ...shared.test, name: 'addon', include: ['tests/*.test.ts'] } },
+      { ...shared, test: { ...shared.test, name: 'addon', include: ['tests/*.test.ts', 'tests/features/*.test.ts'] } },
       {
         ...shared,
-        test: { ...shared.test, name: 'browser', include: ['tests/browser/**/*.test.ts'], testTimeout: 60_000 },
+        test: {
+          ...shared.test,
+          name: 'browser',
+          include: ['tests/browser/**/*.test.ts', 'tests/features/browser/*.test.ts'],
+          testTimeout: 60_000,
+        },
       },
       {
         ...shared,
         test: {
           ...shared.test,
           name: 'electron',
-          include: ['tests/electron/**/*.test.ts'],
+          include: ['tests/electron/**/*.test.ts', 'tests/features/electron/*.test.ts'],
           testTimeout: 90_000,
           hookTimeout: 90_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          ...shared.test,
+          name: 'faults',
+          include: ['tests/faults/**/*.test.ts'],
+          testTimeout: 60_000,
           fileParallelism: false,
         },
       },
