@@ -60,8 +60,8 @@ impl Relay {
         let ended = self.poll_both(cx, &mut count);
         if matches!(&ended, Poll::Ready(Err(error)) if error.kind() != io::ErrorKind::TimedOut) {
             // What one peer has broken off must not look whole to the other.
-            self.downstream.reset_on_drop();
-            self.upstream.reset_on_drop();
+            self.downstream.reset_on_drop(true);
+            self.upstream.reset_on_drop(true);
         }
         ended
     }

@@ -37,6 +37,8 @@ pub(crate) fn with_scratch<T>(read: impl FnOnce(&mut [u8]) -> T) -> T {
 pub(crate) struct Stream {
     early: Bytes,
     io: Io,
+    /// Whether it is to be broken off, and not ended, when it is dropped.
+    resets: bool,
     /// A client's connection counts as its thread's work, and among those that the server may have.
     _counts: Option<(Load, Slot)>,
 }
@@ -50,18 +52,18 @@ enum Io {
 }
 
 impl Stream {
-    fn new(io: Io) -> Self {
-        Self { early: Bytes::new(), io, _counts: None }
+    fn new(io: Io, counts: Option<(Load, Slot)>) -> Self {
+        Self { early: Bytes::new(), io, resets: false, _counts: counts }
     }
 
     /// A client's connection, which counts for as long as there is this stream.
     pub(crate) fn accepted(tcp: TcpStream, counts: (Load, Slot)) -> Self {
-        Self { _counts: Some(counts), ..Self::from(tcp) }
+        Self::new(Io::Tcp(tcp), Some(counts))
     }
 
     /// An HTTP/2 stream whose CONNECT has been answered.
     pub(crate) async fn upgraded(upgrade: OnUpgrade, reset: CancellationToken) -> Option<Self> {
-        Some(Self::new(Io::Http2(Http2Tunnel::new(upgrade.await.ok()?, reset))))
+        Some(Self::new(Io::Http2(Http2Tunnel::new(upgrade.await.ok()?, reset)), None))
     }
 
     /// Puts bytes back in front of those that will be read next.
@@ -89,13 +91,17 @@ impl Stream {
         })
     }
 
-    /// Lets the peer see a broken connection, rather than an ended one, once this is dropped.
-    pub(crate) fn reset_on_drop(&self) {
+    /// Says whether the peer is to see a broken connection, rather than an ended one, once this is dropped.
+    pub(crate) fn reset_on_drop(&mut self, reset: bool) {
+        self.resets = reset;
+    }
+
+    fn reset(&self) {
         match &self.io {
             Io::Tcp(tcp) => {
                 let _ = tcp.set_zero_linger();
             }
-            Io::Tls(tls) => tls.get_ref().0.reset_on_drop(),
+            Io::Tls(tls) => tls.get_ref().0.reset(),
             Io::Http2(tunnel) => tunnel.reset(),
         }
     }
@@ -112,15 +118,23 @@ impl Stream {
     }
 }
 
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if self.resets {
+            self.reset();
+        }
+    }
+}
+
 impl From<TcpStream> for Stream {
     fn from(tcp: TcpStream) -> Self {
-        Self::new(Io::Tcp(tcp))
+        Self::new(Io::Tcp(tcp), None)
     }
 }
 
 impl From<TlsStream<Stream>> for Stream {
     fn from(tls: TlsStream<Stream>) -> Self {
-        Self::new(Io::Tls(Box::new(tls)))
+        Self::new(Io::Tls(Box::new(tls)), None)
     }
 }
 

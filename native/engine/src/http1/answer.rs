@@ -40,12 +40,10 @@ impl Downstream {
     ) -> io::Result<After> {
         let Response { head, mut body, switch, exchange } = response;
         let framing = self.begin_answer(&head, &body, switch.is_some());
-        let sent = self.send_body(&mut body, exchange.as_deref(), idle).await;
-        if sent.is_err() && framing == Framing::UntilClose {
-            // An orderly end would be taken for the body's.
-            self.wire.stream().reset_on_drop();
-        }
-        sent?;
+        // However it comes to be cut short, an orderly end would be taken for the body's.
+        self.wire.stream_mut().reset_on_drop(framing == Framing::UntilClose);
+        self.send_body(&mut body, exchange.as_deref(), idle).await?;
+        self.wire.stream_mut().reset_on_drop(false);
         if let Some(exchange) = exchange {
             exchange.completed();
         }

@@ -88,6 +88,10 @@ impl Wire {
         &self.stream
     }
 
+    pub(super) fn stream_mut(&mut self) -> &mut Stream {
+        &mut self.stream
+    }
+
     pub(crate) fn unread(&self) -> &[u8] {
         &self.unread
     }

@@ -1,9 +1,11 @@
 //! Releasing a context ends whatever it has in flight within a second, and nothing else.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::Method;
+use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
 use crate::harness::{Context, DEADLINE, Origin, Peer, Proxy, field};
@@ -231,4 +233,21 @@ async fn a_context_is_released_once() {
     let unknown = |id: &str| tabport_engine::ContextError::Unknown(id.to_owned());
     assert_eq!(proxy.server.release_context(&context.id), Err(unknown(&context.id)));
     assert_eq!(proxy.server.release_context("wc-1-nobody"), Err(unknown("wc-1-nobody")));
+}
+
+/// HTTP/1.0 knows a body's end by the connection's.
+#[tokio::test]
+async fn a_response_that_ends_with_its_connection_does_not_seem_whole() {
+    let (proxy, origin) = (Proxy::start(), Origin::start().await);
+    let context = proxy.context();
+    let mut client = proxy.connect().await;
+    client.send(format!("GET {}/ HTTP/1.0\r\n{}\r\n", origin.url(), context.field())).await;
+    let mut upstream = origin.accept().await;
+    upstream.head().await;
+    upstream.send("HTTP/1.1 200 OK\r\n\r\nsome of it").await;
+    client.head().await;
+    client.expect("some of it").await;
+    proxy.server.release_context(&context.id).unwrap();
+    let end = timeout(DEADLINE, client.0.read(&mut [0; 1])).await.expect("it ends");
+    assert_eq!(end.unwrap_err().kind(), ErrorKind::ConnectionReset);
 }
