@@ -107,6 +107,8 @@ pub(crate) fn with_error(error: &ProxyError, navigation: Option<&Navigation>) ->
         | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
             fields.push("connection", b"close");
         }
+        // Nor can the state in which a panic has left it.
+        _ if matches!(error, ProxyError::Internal) => fields.push("connection", b"close"),
         _ => {}
     }
     fields.push("content-length", text.len().to_string().as_bytes());

@@ -158,7 +158,7 @@ async fn accept_loop(listener: &TcpListener, shares: &Shares, own: usize, proxy:
         match listener.accept().await {
             Ok((socket, _)) => {
                 if let Some((socket, load)) = shares.assign(socket, own) {
-                    begin_safely(socket, load, proxy);
+                    unless_it_panics("a connection", || begin(socket, load, proxy));
                 }
             }
             Err(error) => pause_after(&error).await,
@@ -168,15 +168,14 @@ async fn accept_loop(listener: &TcpListener, shares: &Shares, own: usize, proxy:
 
 async fn take_over(inbox: &mut Inbox, proxy: &Arc<Proxy>) {
     while let Some((socket, load)) = inbox.next().await {
-        begin_safely(socket, load, proxy);
+        unless_it_panics("a connection", || begin(socket, load, proxy));
     }
 }
 
-/// A panic costs its own connection; those that come after it are still accepted.
-fn begin_safely(socket: TcpStream, load: Load, proxy: &Arc<Proxy>) {
-    let begun = catch_unwind(AssertUnwindSafe(|| begin(socket, load, proxy)));
-    if begun.is_err() {
-        tracing::error!("a connection was lost to a panic");
+/// A panic costs what it happens in, and not the thread: its other connections, and those still to come.
+fn unless_it_panics(what: &str, work: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(work)).is_err() {
+        tracing::error!("{what} was lost to a panic");
     }
 }
 
@@ -201,6 +200,7 @@ async fn close_idle_upstreams(proxy: &Proxy) {
     let mut ticks = tokio::time::interval(Duration::from_secs(5));
     loop {
         ticks.tick().await;
-        proxy.contexts.close_idle_upstreams();
+        // It reads from those connections, so what it meets is not all of our own making.
+        unless_it_panics("a sweep of idle connections", || proxy.contexts.close_idle_upstreams());
     }
 }

@@ -26,10 +26,12 @@ impl Proxy {
         Self::with(ServerOptions::default())
     }
 
+    /// Its events are kept, unless the options say where they go.
     pub(crate) fn with(mut options: ServerOptions) -> Self {
         let events = Arc::<Mutex<Vec<Event>>>::default();
         let sink = Arc::clone(&events);
-        options.on_event = Some(Arc::new(move |event| sink.lock().unwrap().push(event)));
+        let record = move |event| sink.lock().unwrap().push(event);
+        options.on_event.get_or_insert(Arc::new(record));
         Self { server: Server::start(options).unwrap(), events }
     }
 

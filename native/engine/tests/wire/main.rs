@@ -32,6 +32,8 @@ mod next_proxy_choice;
 mod next_proxy_secrets;
 mod next_proxy_socks;
 mod next_proxy_tls;
+mod panics;
+mod panics_ways;
 mod pool;
 mod release;
 mod route;
