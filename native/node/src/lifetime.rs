@@ -4,13 +4,12 @@
 //! not outlive its environment, though: when a worker thread or the process ends, the server is stopped and
 //! its threads are joined, while the callbacks they may be calling are still there.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use napi::Env;
 use tabport_engine::{Server, ServerOptions};
 
-use crate::error::Failure;
+use crate::error::{Failure, guard};
 use crate::queue::EventQueue;
 use crate::upstream_proxy::ProxyFunction;
 
@@ -39,7 +38,10 @@ impl Lifetime {
         // The hook stays until the environment ends: once the server is stopped, it holds next to nothing.
         env.add_env_cleanup_hook(Arc::clone(&lifetime), |lifetime| {
             // Node calls this, and nothing may unwind into it.
-            let _ = catch_unwind(AssertUnwindSafe(|| lifetime.end()));
+            let _ = guard(|| {
+                lifetime.end();
+                Ok(())
+            });
         })?;
         Ok(lifetime)
     }

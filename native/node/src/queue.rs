@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use napi::Status;
 use napi::bindgen_prelude::Function;
 use napi::threadsafe_function::{
-    ThreadsafeCallContext, ThreadsafeFunction, ThreadsafeFunctionCallMode, UnknownReturnValue,
+    ThreadsafeFunction, ThreadsafeFunctionCallMode, UnknownReturnValue,
 };
 use tabport_engine::{Event, EventSink};
 
@@ -20,8 +20,15 @@ use crate::event::{self, ProxyEvent};
 const LONGEST_QUEUE: usize = 8192;
 
 /// It does not keep the process alive (the second flag).
-type Callback =
-    ThreadsafeFunction<Event, UnknownReturnValue, ProxyEvent, Status, false, true, LONGEST_QUEUE>;
+type Callback = ThreadsafeFunction<
+    ProxyEvent,
+    UnknownReturnValue,
+    ProxyEvent,
+    Status,
+    false,
+    true,
+    LONGEST_QUEUE,
+>;
 
 /// The events on their way to one callback.
 pub(crate) struct EventQueue {
@@ -35,12 +42,10 @@ impl EventQueue {
         callback: &Function<'_, ProxyEvent, UnknownReturnValue>,
     ) -> Result<Arc<Self>, Failure> {
         let callback = callback
-            .build_threadsafe_function::<Event>()
+            .build_threadsafe_function::<ProxyEvent>()
             .weak::<true>()
             .max_queue_size::<LONGEST_QUEUE>()
-            .build_callback(|call: ThreadsafeCallContext<Event>| {
-                guard(|| Ok(event::to_js(call.value))).map_err(|failure| failure.into_js(call.env))
-            })?;
+            .build()?;
         Ok(Arc::new(Self { callback: RwLock::new(Some(callback)), dropped: AtomicU64::new(0) }))
     }
 
@@ -50,7 +55,7 @@ impl EventQueue {
         Arc::new(move |event| queue.push(event))
     }
 
-    /// How many events found the queue full.
+    /// How many events found the queue full, or were lost to a panic.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
@@ -64,7 +69,9 @@ impl EventQueue {
     fn push(&self, event: Event) {
         let callback = self.callback.read().unwrap_or_else(PoisonError::into_inner);
         let Some(callback) = callback.as_ref() else { return };
-        if callback.call(event, ThreadsafeFunctionCallMode::NonBlocking) == Status::QueueFull {
+        let mode = ThreadsafeFunctionCallMode::NonBlocking;
+        let status = guard(|| Ok(callback.call(event::to_js(event), mode)));
+        if status.map_or(true, |status| status == Status::QueueFull) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -110,9 +110,12 @@ fn give(
     answer: &Cell<Option<ProxyAnswer>>,
     read: impl FnOnce() -> Result<ProxyList, &'static str>,
 ) {
-    if let Some(answer) = answer.take() {
+    let Some(answer) = answer.take() else { return };
+    // JavaScript calls this. A panic drops the answer, which is none then.
+    let _ = guard(|| {
         answer.give(read());
-    }
+        Ok(())
+    });
 }
 
 fn read(value: Unknown<'_>) -> Result<ProxyList, &'static str> {
