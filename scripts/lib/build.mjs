@@ -1,7 +1,8 @@
-// The two builds, each skipped when its output was made from the inputs at hand.
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+// The builds, each skipped when its output was made from the inputs at hand.
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
 import { fingerprint, isStamped, stamp } from './fingerprint.mjs'
-import { demoMain, inRoot } from './paths.mjs'
+import { demoMain, inRoot, panickingAddon } from './paths.mjs'
 import { bin, quiet, show } from './run.mjs'
 
 /** Written by the build of the addon, and committed. */
@@ -23,6 +24,23 @@ export async function buildAddon() {
   await show('node', ['scripts/addon.mjs'])
   stamp('addon', fingerprint(ADDON_INPUTS))
   return 'built'
+}
+
+/** The addon whose entries panic when they are told to: for one test, and never in place of the real one. */
+export async function buildPanickingAddon() {
+  if (existsSync(panickingAddon) && isStamped('panicking-addon', fingerprint(ADDON_INPUTS))) return 'up to date'
+  // Without the command line of napi-rs: what that learns of this build's exports it would put into index.d.ts.
+  const options = ['--locked', '--package', 'tabport-node', '--features', 'panic-injection', '--target-dir', 'target']
+  await show('cargo', ['build', ...options])
+  mkdirSync(path.dirname(panickingAddon), { recursive: true })
+  copyFileSync(inRoot('target', 'debug', libraryName('tabport_node')), panickingAddon)
+  stamp('panicking-addon', fingerprint(ADDON_INPUTS))
+  return 'built'
+}
+
+function libraryName(name) {
+  if (process.platform === 'win32') return `${name}.dll`
+  return `lib${name}.${process.platform === 'darwin' ? 'dylib' : 'so'}`
 }
 
 /** What the generated files contain: a build that changes it has found them stale. */

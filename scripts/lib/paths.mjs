@@ -9,3 +9,5 @@ export const inRoot = (...parts) => path.join(root, ...parts)
 
 export const cache = inRoot('.cache')
 export const demoMain = inRoot('dist', 'demo', 'main.cjs')
+/** Loaded by tests/panics.test.ts. */
+export const panickingAddon = inRoot('target', 'panics', 'tabport.node')

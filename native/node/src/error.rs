@@ -33,6 +33,8 @@ pub(crate) struct Failure {
 
 /// Runs what JavaScript has called. A panic must not unwind into Node: it is an error like any other.
 pub(crate) fn guard<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    #[cfg(feature = "panic-injection")]
+    let work = crate::panic_injection::before(work);
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Failure::panic(&*panic)))
 }
 

@@ -15,6 +15,8 @@ pub mod event;
 mod lifetime;
 pub mod limits;
 pub mod options;
+#[cfg(feature = "panic-injection")]
+pub mod panic_injection;
 pub mod preset;
 pub mod preview;
 mod promise;
