@@ -1,9 +1,11 @@
 //! What a fuzzer must reach and no embedder can: only with the feature `fuzzing`, which nothing shipped has.
 
+use std::sync::Arc;
+
 use tokio_util::sync::CancellationToken;
 
 use crate::authenticate::Memory;
-use crate::context::{ContextInfo, Contexts};
+use crate::context::{Context, ContextInfo, Contexts};
 use crate::fields::Fields;
 use crate::limits::ContextLimits;
 
@@ -30,9 +32,9 @@ impl Gate {
     /// Whether these fields pass, on a connection that remembers what has passed and on one that is new.
     pub fn lets_in(&mut self, fields: &Fields) -> [bool; 2] {
         let Self { contexts, memory, .. } = self;
-        let passes = |memory: &mut Memory| {
-            memory.authenticate(fields, contexts, CancellationToken::new).is_ok()
-        };
+        let carry = |context: &Arc<Context>| context.carried_by_streams();
+        let passes =
+            |memory: &mut Memory| memory.authenticate(fields, contexts, carry).is_ok();
         [passes(memory), passes(&mut Memory::default())]
     }
 
