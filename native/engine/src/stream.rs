@@ -21,7 +21,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 /// Larger buffers move bulk at a multiple of the speed of small ones; one a thread costs next to nothing.
-pub(crate) const SCRATCH: usize = 256 * 1024;
+pub(crate) const SCRATCH: usize = 512 * 1024;
 
 thread_local! {
     static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
