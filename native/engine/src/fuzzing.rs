@@ -33,8 +33,7 @@ impl Gate {
     pub fn lets_in(&mut self, fields: &Fields) -> [bool; 2] {
         let Self { contexts, memory, .. } = self;
         let carry = |context: &Arc<Context>| context.carried_by_streams();
-        let passes =
-            |memory: &mut Memory| memory.authenticate(fields, contexts, carry).is_ok();
+        let passes = |memory: &mut Memory| memory.authenticate(fields, contexts, carry).is_ok();
         [passes(memory), passes(&mut Memory::default())]
     }
 
