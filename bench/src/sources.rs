@@ -25,8 +25,7 @@ impl Default for Sources {
 impl Sources {
     /// Begins to connect, from the next address.
     pub fn connect(&mut self, to: SocketAddr) -> io::Result<TcpStream> {
-        let socket = self.socket()?;
-        socket.set_nonblocking(true)?;
+        let socket = self.socket(Type::STREAM.nonblocking())?;
         match socket.connect(&to.into()) {
             Err(error) if !is_in_progress(&error) => Err(error),
             _ => Ok(TcpStream::from_std(socket.into())),
@@ -35,15 +34,15 @@ impl Sources {
 
     /// Connects, from the next address; reads and writes will wait as well.
     pub fn connect_and_wait(&mut self, to: SocketAddr) -> io::Result<std::net::TcpStream> {
-        let socket = self.socket()?;
+        let socket = self.socket(Type::STREAM)?;
         socket.connect(&to.into())?;
         Ok(socket.into())
     }
 
-    fn socket(&mut self) -> io::Result<Socket> {
+    fn socket(&mut self, kind: Type) -> io::Result<Socket> {
         self.0 = self.0.wrapping_add(1);
         let host = (FIRST + self.0 % COUNT) as u8;
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        let socket = Socket::new(Domain::IPV4, kind, None)?;
         socket.set_reuse_address(true)?;
         socket.bind(&SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, host), 0).into())?;
         socket.set_tcp_nodelay(true)?;

@@ -19,7 +19,6 @@ use hyper::{HeaderMap, Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use thiserror::Error;
-use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
@@ -41,6 +40,8 @@ use crate::{http1, http2_limits};
 
 /// RFC 9113, section 3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// What is read to tell protocols apart: enough for a request's head to come with it.
+pub(crate) const FIRST_READ: usize = 16 * 1024;
 
 /// What the requests of one downstream connection share.
 pub(crate) struct Connection {
@@ -157,7 +158,7 @@ async fn opens_with_preface(stream: &mut Stream, proxy: &Proxy) -> io::Result<bo
     }
     let mut read = BytesMut::new();
     while read.len() < PREFACE.len() && PREFACE.starts_with(&read) {
-        if stream.read_buf(&mut read).await? == 0 {
+        if poll_fn(|cx| stream.poll_read_more(cx, &mut read, FIRST_READ)).await? == 0 {
             break;
         }
     }

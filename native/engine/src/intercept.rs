@@ -4,15 +4,15 @@
 //! requests of the context that opened the tunnel; everything else is relayed unread to where the route
 //! leads. The bytes that were looked at are not lost.
 
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
 use crate::authority::Authority;
-use crate::connection::{self, Connection};
+use crate::connection::{self, Connection, FIRST_READ};
 use crate::context::Context;
 use crate::event::TunnelKind;
 use crate::limits::Slot;
@@ -72,7 +72,7 @@ impl Interception {
 /// a server that is less strict. TLS begins with 0x16.
 async fn opens_with_http(stream: &mut Stream) -> io::Result<bool> {
     let mut first = BytesMut::new();
-    stream.read_buf(&mut first).await?;
+    poll_fn(|cx| stream.poll_read_more(cx, &mut first, FIRST_READ)).await?;
     let text = |byte: &u8| matches!(byte, b'\t' | b'\r' | b'\n' | b' '..=b'~');
     let opens = first.first().map(text).ok_or(io::ErrorKind::UnexpectedEof)?;
     stream.give_back(first.freeze());

@@ -77,6 +77,21 @@ impl Stream {
         }
     }
 
+    /// Reads what there is, up to a limit, and adds it to what was read before; ready with 0 at the end.
+    pub(crate) fn poll_read_more(
+        &mut self,
+        cx: &mut Context<'_>,
+        read: &mut BytesMut,
+        limit: usize,
+    ) -> Poll<io::Result<usize>> {
+        with_scratch(|scratch| {
+            let mut buffer = ReadBuf::new(scratch.get_mut(..limit).unwrap_or_default());
+            ready!(Pin::new(self).poll_read(cx, &mut buffer))?;
+            read.extend_from_slice(buffer.filled());
+            Poll::Ready(Ok(buffer.filled().len()))
+        })
+    }
+
     /// Reads and forgets, until the peer ends.
     pub(crate) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.early.clear();

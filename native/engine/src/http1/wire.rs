@@ -8,12 +8,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::io::AsyncWrite as _;
 
 use super::framing::{Decoder, Framing, Piece};
 use super::serialize;
 use crate::fields::Fields;
-use crate::stream::{self, Stream};
+use crate::stream::Stream;
 
 /// One end of a connection, and where in its messages it is.
 pub(crate) struct Wire {
@@ -109,12 +109,7 @@ impl Wire {
         cx: &mut Context<'_>,
         limit: usize,
     ) -> Poll<io::Result<usize>> {
-        stream::with_scratch(|scratch| {
-            let mut buffer = ReadBuf::new(scratch.get_mut(..limit).unwrap_or_default());
-            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
-            self.unread.extend_from_slice(buffer.filled());
-            Poll::Ready(Ok(buffer.filled().len()))
-        })
+        self.stream.poll_read_more(cx, &mut self.unread, limit)
     }
 
     /// Sends what waits to be sent.
