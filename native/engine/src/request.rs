@@ -10,13 +10,14 @@ use std::task::Poll;
 
 use crate::client::Client;
 use crate::connect;
-use crate::connection::{self, Connection, Identity};
+use crate::connection::{Connection, Identity};
 use crate::context::{Carrier, Context};
 use crate::decide::{Action, Scope, forward_proxy};
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
 use crate::forward::forward;
 use crate::head::RequestHead;
+use crate::http2;
 use crate::limits;
 use crate::page::Navigation;
 use crate::respond;
@@ -33,7 +34,7 @@ pub(crate) async fn serve(
         Ok(carrier) => carrier,
         Err(error) => return Some(refuse(connection, &error)),
     };
-    connection::ends_with(&carrier.context, &head.method);
+    http2::ends_with(&carrier.context, &head.method);
     let exchange = Exchange::begin(connection, carrier, &head);
     let navigation = Navigation::of(&head, &scope_of(&exchange), &connection.proxy.timeouts);
     let execution = unless_panicked(execute(&exchange, head, client));

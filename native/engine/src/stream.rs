@@ -9,7 +9,7 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::http2_tunnel::Http2Tunnel;
+use crate::http2;
 use crate::limits::Slot;
 use crate::share::Load;
 use bytes::{Bytes, BytesMut};
@@ -48,7 +48,7 @@ enum Io {
     Tcp(TcpStream),
     /// Around TCP, or around what another proxy leads through.
     Tls(Box<TlsStream<Stream>>),
-    Http2(Http2Tunnel),
+    Http2(http2::Tunnel),
 }
 
 impl Stream {
@@ -63,7 +63,7 @@ impl Stream {
 
     /// An HTTP/2 stream whose CONNECT has been answered.
     pub(crate) async fn upgraded(upgrade: OnUpgrade, reset: CancellationToken) -> Option<Self> {
-        Some(Self::new(Io::Http2(Http2Tunnel::new(upgrade.await.ok()?, reset)), None))
+        Some(Self::new(Io::Http2(http2::Tunnel::new(upgrade.await.ok()?, reset)), None))
     }
 
     /// Puts bytes back in front of those that will be read next.

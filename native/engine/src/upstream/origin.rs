@@ -20,7 +20,7 @@ use super::{Alpn, check_breaker, dial, drive};
 use crate::authority::Scheme;
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
-use crate::http2_limits;
+use crate::http2::limits;
 use crate::route::Upstream;
 
 /// How long a connection may wait for its next request: less than the 5 s of Node's servers, which most dev
@@ -198,10 +198,10 @@ fn http2_client(executor: UntilReleased) -> http2::Builder<UntilReleased> {
     let mut builder = http2::Builder::new(executor);
     builder
         .timer(TokioTimer::new())
-        .initial_stream_window_size(http2_limits::STREAM_WINDOW)
-        .initial_connection_window_size(http2_limits::CONNECTION_WINDOW)
-        .keep_alive_interval(http2_limits::PING_EVERY)
-        .keep_alive_timeout(http2_limits::PING_TIMEOUT);
+        .initial_stream_window_size(limits::STREAM_WINDOW)
+        .initial_connection_window_size(limits::CONNECTION_WINDOW)
+        .keep_alive_interval(limits::PING_EVERY)
+        .keep_alive_timeout(limits::PING_TIMEOUT);
     builder
 }
 

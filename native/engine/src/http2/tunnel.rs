@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 /// The bytes of a stream.
 #[derive(Debug)]
-pub(crate) struct Http2Tunnel {
+pub(crate) struct Tunnel {
     io: TokioIo<Upgraded>,
     /// Cancelled when the sending half has ended: to reset it, or because it was reset.
     sending: CancellationToken,
@@ -24,7 +24,7 @@ pub(crate) struct Http2Tunnel {
     ended: bool,
 }
 
-impl Http2Tunnel {
+impl Tunnel {
     pub(crate) fn new(upgraded: Upgraded, sending: CancellationToken) -> Self {
         Self { io: TokioIo::new(upgraded), sending, shut: false, ended: false }
     }
@@ -48,7 +48,7 @@ impl Http2Tunnel {
     }
 }
 
-impl AsyncRead for Http2Tunnel {
+impl AsyncRead for Tunnel {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -60,7 +60,7 @@ impl AsyncRead for Http2Tunnel {
     }
 }
 
-impl AsyncWrite for Http2Tunnel {
+impl AsyncWrite for Tunnel {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

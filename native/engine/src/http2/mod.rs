@@ -1,0 +1,89 @@
+//! HTTP/2 towards clients (RFC 9113): hyper's, with this proxy's limits.
+//!
+//! Each stream is a request like any other. A CONNECT that is answered 200 turns its stream into bytes, which
+//! `tunnel` reads and writes.
+
+pub(crate) mod limits;
+mod streams;
+mod tunnel;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::header::CONNECTION;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper::{HeaderMap, Method, Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use thiserror::Error;
+
+use crate::body::ResponseBody;
+use crate::client::{Client, Http2Upload};
+use crate::connection::Connection;
+use crate::error::ProxyError;
+use crate::head::RequestHead;
+use crate::request;
+use crate::response::Body;
+use crate::stream::Stream;
+use streams::Streams;
+pub(crate) use streams::{ends_with, is_stream};
+pub(crate) use tunnel::Tunnel;
+
+/// Serves a connection until either side ends it.
+pub(crate) async fn serve(stream: Stream, connection: Arc<Connection>) -> hyper::Result<()> {
+    let head_bytes = connection.proxy.limits.head_bytes;
+    http2::Builder::new(Streams(Arc::clone(&connection)))
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(limits::STREAM_WINDOW)
+        .initial_connection_window_size(limits::CONNECTION_WINDOW)
+        .keep_alive_interval(limits::PING_EVERY)
+        .keep_alive_timeout(limits::PING_TIMEOUT)
+        .max_concurrent_streams(limits::STREAMS)
+        .max_header_list_size(head_bytes)
+        .auto_date_header(false)
+        .serve_connection(
+            TokioIo::new(stream),
+            // Boxed: it is moved three times before it is polled.
+            service_fn(move |request| Box::pin(serve_stream(Arc::clone(&connection), request))),
+        )
+        .await
+}
+
+/// Nobody is there to be answered: the stream is reset.
+#[derive(Debug, Error)]
+#[error("the client went away")]
+struct ClientGone;
+
+/// Serves one stream of an HTTP/2 connection.
+async fn serve_stream(
+    connection: Arc<Connection>,
+    mut request: Request<Incoming>,
+) -> Result<Response<ResponseBody>, ClientGone> {
+    let upgrade = (request.method() == Method::CONNECT).then(|| hyper::upgrade::on(&mut request));
+    let is_head = request.method() == Method::HEAD;
+    let (parts, body) = request.into_parts();
+    let (head, mut upload) = (RequestHead::of_http2(&parts), Http2Upload::new(body));
+    let client = Client::Http2(&mut upload);
+    let fields = u32::try_from(head.fields.iter().count()).unwrap_or(u32::MAX);
+    let response = if fields > connection.proxy.limits.head_fields {
+        request::refuse(&connection, &ProxyError::HeadTooLarge)
+    } else {
+        let response = request::serve(&connection, head, client).await;
+        response.ok_or(ClientGone)?
+    };
+    if let (Some(switch), Some(upgrade)) = (response.switch, upgrade) {
+        let (tasks, reset) = (&connection.proxy.tasks, streams::ends_by());
+        tasks.spawn(async move {
+            Stream::upgraded(upgrade, reset).await.map(|stream| switch.spawn(stream))
+        });
+    }
+    let own = is_head && matches!(response.body, Body::Own(_));
+    let body = if own { Body::Own(Bytes::new()) } else { response.body };
+    let idle = connection.proxy.timeouts.idle;
+    let mut answer = Response::new(ResponseBody::new(body, upload.take(), response.exchange, idle));
+    *answer.status_mut() = response.head.status;
+    *answer.headers_mut() = HeaderMap::from(&response.head.fields);
+    answer.headers_mut().remove(CONNECTION);
+    Ok(answer)
+}
