@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 
+use super::upload;
 use crate::client::Client;
 use crate::counters::Counted;
 use crate::error::ProxyError;
@@ -120,7 +121,7 @@ impl Http1 {
                 moved = true;
                 count(bytes);
             });
-            self.uploaded(upload).map_err(|error| of_upload(&error))?;
+            self.uploaded(upload).map_err(|error| upload::broken(&error))?;
             moved |= !self.uploading;
         }
         if !self.uploading && client.poll_gone(cx).is_ready() {
@@ -180,15 +181,6 @@ impl Http1 {
             let error = ProxyError::UpstreamClosed(closed);
             return Poll::Ready(Err(Failure { error, unanswered }));
         }
-    }
-}
-
-fn of_upload(error: &io::Error) -> Failure {
-    match error.kind() {
-        io::ErrorKind::InvalidData => {
-            ProxyError::BadRequest("the request's body is malformed or incomplete").into()
-        }
-        _ => ProxyError::ClientGone.into(),
     }
 }
 

@@ -13,6 +13,7 @@ use hyper::{HeaderMap, Request, Version};
 use tokio::sync::mpsc;
 use tokio_util::sync::PollSender;
 
+use super::upload;
 use crate::client::Client;
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
@@ -51,7 +52,7 @@ pub(super) async fn send(
         if let (Some(upload), Client::Http1(client)) = (&mut queue, &mut *client)
             && upload
                 .poll(cx, client.wire())
-                .map_err(|error| failure(http1_upload(&error)))?
+                .map_err(|error| failure(upload::broken(&error)))?
                 .is_ready()
         {
             queue = None;
@@ -111,20 +112,11 @@ fn body_of(exchange: &Arc<Exchange>, client: &mut Client<'_>) -> (RequestBody, O
 /// What an upstream connection's failure means to whoever waits for its response.
 pub(super) fn failed(error: hyper::Error) -> ProxyError {
     if error.is_user() {
-        ProxyError::BadRequest("the request's body is malformed or incomplete")
+        upload::MALFORMED
     } else if error.is_parse() {
         ProxyError::UpstreamProtocol("it is not HTTP/2")
     } else {
         ProxyError::UpstreamClosed(io::Error::other(error))
-    }
-}
-
-fn http1_upload(error: &io::Error) -> ProxyError {
-    match error.kind() {
-        io::ErrorKind::InvalidData => {
-            ProxyError::BadRequest("the request's body is malformed or incomplete")
-        }
-        _ => ProxyError::ClientGone,
     }
 }
 

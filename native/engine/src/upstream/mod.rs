@@ -8,6 +8,7 @@ mod next_proxy;
 mod origin;
 mod pool;
 mod tls;
+mod upload;
 
 use std::sync::Arc;
 
