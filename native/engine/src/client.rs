@@ -8,7 +8,7 @@ use hyper::body::{Body as _, Incoming};
 
 use crate::error::ProxyError;
 use crate::head::ResponseHead;
-use crate::http1::{Downstream, Framing, PumpError, Wire, pump_frames};
+use crate::http1::{Downstream, Framing, PumpError, Wire, pump, pump_frames};
 
 /// Whoever waits for the response.
 pub(crate) enum Client<'a> {
@@ -38,7 +38,7 @@ impl Client<'_> {
         count: impl FnMut(usize),
     ) -> Poll<Result<(), PumpError>> {
         match self {
-            Self::Http1(client) => client.poll_upload(cx, upstream, count),
+            Self::Http1(client) => pump(cx, client.wire(), upstream, count),
             Self::Http2(upload) => pump_frames(cx, &mut upload.body, upstream, count),
             Self::Nobody => upstream.poll_send(cx).map_err(PumpError::To),
         }

@@ -11,7 +11,6 @@ use super::answer::After;
 use super::deadline::Deadline;
 use super::framing::{self, Framing};
 use super::parse::{self, HeadError, HeadLimits};
-use super::pump::{PumpError, pump};
 use super::serialize::write_response;
 use super::wire::Wire;
 use crate::client::Client;
@@ -89,15 +88,6 @@ impl Downstream {
 
     pub(crate) fn wire(&mut self) -> &mut Wire {
         &mut self.wire
-    }
-
-    pub(crate) fn poll_upload(
-        &mut self,
-        cx: &mut Context<'_>,
-        upstream: &mut Wire,
-        count: impl FnMut(usize),
-    ) -> Poll<Result<(), PumpError>> {
-        pump(cx, &mut self.wire, upstream, count)
     }
 
     pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
