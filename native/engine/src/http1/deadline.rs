@@ -20,6 +20,11 @@ impl Deadline {
         self.at = limit.map(|limit| Instant::now() + limit);
     }
 
+    /// From a moment that may have passed.
+    pub(crate) fn count_from(&mut self, moment: Instant, limit: Duration) {
+        self.at = Some(moment + limit);
+    }
+
     /// Ready when the time is over.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(at) = self.at else { return Poll::Pending };

@@ -4,7 +4,6 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
 
 use hyper::StatusCode;
 
@@ -83,7 +82,7 @@ impl Http1 {
         write_request(self.wire.unsent(), head, framing);
         self.wire.send(framing);
         self.uploading = true;
-        self.deadline.restart(Some(self.patience(timeouts)));
+        self.deadline.restart(Some(upload::patience(timeouts, self.uploading)));
         loop {
             let mut head = poll_fn(|cx| self.poll_head(cx, client, timeouts, &mut count)).await?;
             if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -131,18 +130,10 @@ impl Http1 {
             return Poll::Ready(head);
         }
         if moved {
-            self.deadline.restart(Some(self.patience(timeouts)));
+            self.deadline.restart(Some(upload::patience(timeouts, self.uploading)));
         }
-        let waits_for_client = self.uploading && self.wire.unsent().is_empty();
-        ready!(self.deadline.poll(cx));
-        let late =
-            if waits_for_client { ProxyError::RequestTimeout } else { ProxyError::ResponseTimeout };
-        Poll::Ready(Err(late.into()))
-    }
-
-    fn patience(&self, timeouts: &Timeouts) -> Duration {
-        let idle = timeouts.idle.filter(|_| self.uploading);
-        idle.map_or(timeouts.response_head, |idle| idle.min(timeouts.response_head))
+        let awaits_client = self.uploading && self.wire.unsent().is_empty();
+        self.deadline.poll(cx).map(|()| Err(upload::late(awaits_client).into()))
     }
 
     /// An upstream that does not want the rest of a request has perhaps answered it; a client that does not

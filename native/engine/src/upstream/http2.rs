@@ -2,18 +2,19 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming};
+use hyper::client::conn::TrySendError;
 use hyper::client::conn::http2::SendRequest;
 use hyper::{HeaderMap, Request, Version};
 use tokio::sync::mpsc;
 use tokio_util::sync::PollSender;
 
-use super::upload;
+use super::upload::{self, Progress};
 use crate::client::Client;
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
@@ -30,6 +31,19 @@ pub(super) struct Failure {
     pub(super) unsent: bool,
 }
 
+impl From<ProxyError> for Failure {
+    fn from(error: ProxyError) -> Self {
+        Self { error, unsent: false }
+    }
+}
+
+impl From<TrySendError<Request<RequestBody>>> for Failure {
+    fn from(mut error: TrySendError<Request<RequestBody>>) -> Self {
+        let unsent = error.take_message().is_some();
+        Self { error: failed(error.into_error()), unsent }
+    }
+}
+
 /// Sends a request, and waits for the response's head as long as the request's body moves.
 pub(super) async fn send(
     mut sender: SendRequest<RequestBody>,
@@ -38,42 +52,38 @@ pub(super) async fn send(
     head: &RequestHead,
     client: &mut Client<'_>,
 ) -> Result<Response, Failure> {
-    let (body, mut queue) = body_of(exchange, client);
-    let request = request(head, upstream, body).ok_or(Failure {
-        error: ProxyError::BadRequest("the request target is not valid"),
-        unsent: false,
-    })?;
-    let limit = Some(exchange.connection.proxy.timeouts.response_head);
+    let progress = Progress::begin(exchange, client.framing());
+    let (body, mut queue) = body_of(client, &progress);
+    let request = request(head, upstream, body)
+        .ok_or(ProxyError::BadRequest("the request target is not valid"))?;
+    let mut response = pin!(sender.try_send_request(request));
     let mut deadline = Deadline::default();
-    let mut response = std::pin::pin!(sender.try_send_request(request));
-    let mut seen = None;
-    let failure = |error| Failure { error, unsent: false };
     let response = poll_fn(|cx| {
-        if let (Some(upload), Client::Http1(client)) = (&mut queue, &mut *client)
-            && upload
-                .poll(cx, client.wire())
-                .map_err(|error| failure(upload::broken(&error)))?
-                .is_ready()
-        {
-            queue = None;
-        }
+        poll_queue(cx, &mut queue, client).map_err(|error| upload::broken(&error))?;
         if let Poll::Ready(response) = response.as_mut().poll(cx) {
-            return Poll::Ready(response.map_err(|mut error| {
-                let unsent = error.take_message().is_some();
-                Failure { error: failed(error.into_error()), unsent }
-            }));
+            return Poll::Ready(response.map_err(Failure::from));
         }
         if queue.is_none() && client.poll_gone(cx).is_ready() {
-            return Poll::Ready(Err(failure(ProxyError::ClientGone)));
+            return Poll::Ready(Err(ProxyError::ClientGone.into()));
         }
-        if seen.replace(exchange.moved()) != Some(exchange.moved()) {
-            deadline.restart(limit);
-        }
-        deadline.poll(cx).map(|()| Err(failure(ProxyError::ResponseTimeout)))
+        progress.poll_late(cx, &mut deadline).map(|late| Err(late.into()))
     });
     let (parts, body) = response.await?.into_parts();
     let body = Some(body).filter(|body| !body.is_end_stream());
     Ok(Response::new(ResponseHead::of_http2(&parts), ResponseBody::Http2(body, queue)))
+}
+
+fn poll_queue(
+    cx: &mut Context<'_>,
+    queue: &mut Option<Queue>,
+    client: &mut Client<'_>,
+) -> io::Result<()> {
+    if let (Some(upload), Client::Http1(client)) = (&mut *queue, client)
+        && upload.poll(cx, client.wire())?.is_ready()
+    {
+        *queue = None;
+    }
+    Ok(())
 }
 
 fn request(
@@ -91,20 +101,18 @@ fn request(
     Some(request)
 }
 
-fn body_of(exchange: &Arc<Exchange>, client: &mut Client<'_>) -> (RequestBody, Option<Queue>) {
-    let exchange = Arc::clone(exchange);
+fn body_of(client: &mut Client<'_>, progress: &Arc<Progress>) -> (RequestBody, Option<Queue>) {
+    let progress = Arc::clone(progress);
     match client {
         Client::Http1(client) if client.framing() != Framing::None => {
             let (sender, receiver) = mpsc::channel(1);
-            (
-                RequestBody::Queue(receiver),
-                Some(Queue { sender: PollSender::new(sender), exchange }),
-            )
+            let queue = Queue { sender: PollSender::new(sender), progress };
+            (RequestBody::Queue(receiver), Some(queue))
         }
-        Client::Http2(upload) => match upload.take() {
-            Some(body) => (RequestBody::Relayed(body, exchange), None),
-            None => (RequestBody::Empty, None),
-        },
+        Client::Http2(upload) => {
+            let relayed = |body| RequestBody::Relayed(body, progress);
+            (upload.take().map_or(RequestBody::Empty, relayed), None)
+        }
         Client::Http1(_) | Client::Nobody => (RequestBody::Empty, None),
     }
 }
@@ -124,7 +132,7 @@ pub(super) fn failed(error: hyper::Error) -> ProxyError {
 pub(super) enum RequestBody {
     Empty,
     /// That of an HTTP/2 client.
-    Relayed(Incoming, Arc<Exchange>),
+    Relayed(Incoming, Arc<Progress>),
     /// That of an HTTP/1.1 client, frame by frame; `None` is its end.
     Queue(mpsc::Receiver<Option<http1::Frame>>),
 }
@@ -139,11 +147,18 @@ impl Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match &mut *self {
             Self::Empty => Poll::Ready(None),
-            Self::Relayed(body, exchange) => {
-                let mut frame = ready!(Pin::new(body).poll_frame(cx));
+            Self::Relayed(body, progress) => {
+                let Poll::Ready(mut frame) = Pin::new(&mut *body).poll_frame(cx) else {
+                    progress.awaits_client();
+                    return Poll::Pending;
+                };
                 if let Some(Ok(frame)) = &mut frame {
-                    exchange.moved_up(frame.data_ref().map_or(0, Bytes::len));
+                    progress.moved(frame.data_ref().map_or(0, Bytes::len));
                     frame.trailers_mut().map(strip_trailers);
+                }
+                // hyper does not ask again behind the last frame.
+                if frame.is_none() || body.is_end_stream() {
+                    progress.ended();
                 }
                 Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
             }
@@ -178,26 +193,29 @@ pub(crate) fn strip_trailers(trailers: &mut HeaderMap) {
 /// The upload of an HTTP/1.1 client to an HTTP/2 upstream: one frame at a time, as the upstream takes them.
 pub(crate) struct Queue {
     sender: PollSender<Option<http1::Frame>>,
-    exchange: Arc<Exchange>,
+    progress: Arc<Progress>,
 }
 
 impl Queue {
     /// Ready when all has been sent, or the upstream wants no more.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, client: &mut Wire) -> Poll<io::Result<()>> {
-        loop {
-            if ready!(self.sender.poll_reserve(cx)).is_err() {
-                return Poll::Ready(Ok(()));
-            }
-            let mut frame = ready!(client.poll_frame(cx))?;
+        while ready!(self.sender.poll_reserve(cx)).is_ok() {
+            let Poll::Ready(frame) = client.poll_frame(cx) else {
+                self.progress.awaits_client();
+                return Poll::Pending;
+            };
+            let mut frame = frame?;
             match &mut frame {
-                Some(http1::Frame::Data(data)) => self.exchange.moved_up(data.len()),
+                Some(http1::Frame::Data(data)) => self.progress.moved(data.len()),
                 Some(http1::Frame::Trailers(fields)) => headers::strip_trailers(fields),
                 None => {}
             }
             let ended = frame.is_none();
             if self.sender.send_item(frame).is_err() || ended {
-                return Poll::Ready(Ok(()));
+                break;
             }
         }
+        self.progress.ended();
+        Poll::Ready(Ok(()))
     }
 }

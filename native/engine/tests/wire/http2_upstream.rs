@@ -4,6 +4,7 @@ use bytes::Bytes;
 use h2::server::{Connection, SendResponse};
 use h2::{Reason, RecvStream};
 use hyper::{HeaderMap, Request, Response};
+use tabport_engine::{ServerOptions, Timeouts};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
@@ -13,35 +14,40 @@ use crate::stream::{answered, speak, text};
 use crate::tls::{CertificateAuthority, TlsOrigin};
 
 const AUTHORITY: &str = "origin.test:443";
-const URL: &str = "https://origin.test/";
+pub(crate) const URL: &str = "https://origin.test/";
 
-type Upstream = Connection<TlsStream<TcpStream>, Bytes>;
+pub(crate) type Upstream = Connection<TlsStream<TcpStream>, Bytes>;
 
 async fn set_up() -> (Proxy, Context, TlsOrigin) {
+    set_up_with(Timeouts::default()).await
+}
+
+pub(crate) async fn set_up_with(timeouts: Timeouts) -> (Proxy, Context, TlsOrigin) {
     let ca = CertificateAuthority::new();
     let origin = ca.origin("origin.test", &["h2", "http/1.1"]).await;
-    let proxy = Proxy::with(ca.options(&[(AUTHORITY, &origin)]));
+    let options = ca.options(&[(AUTHORITY, &origin)]);
+    let proxy = Proxy::with(ServerOptions { timeouts, ..options });
     let context = proxy.context();
     (proxy, context, origin)
 }
 
-async fn accept(origin: &TlsOrigin) -> Upstream {
+pub(crate) async fn accept(origin: &TlsOrigin) -> Upstream {
     h2::server::handshake(origin.accept().await.0).await.unwrap()
 }
 
 /// The next stream; the connection must be polled on for what is sent on it to leave.
-async fn next(upstream: &mut Upstream) -> (Request<RecvStream>, SendResponse<Bytes>) {
+pub(crate) async fn next(upstream: &mut Upstream) -> (Request<RecvStream>, SendResponse<Bytes>) {
     timeout(DEADLINE, upstream.accept()).await.expect("nobody asks").unwrap().unwrap()
 }
 
-fn answer(respond: &mut SendResponse<Bytes>, body: &'static str) {
+pub(crate) fn answer(respond: &mut SendResponse<Bytes>, body: &'static str) {
     let head = Response::builder().header("content-length", body.len()).body(()).unwrap();
     let mut stream = respond.send_response(head, false).unwrap();
     stream.send_data(body.into(), true).unwrap();
 }
 
 /// Serves the connection while the client waits for its response.
-async fn response(client: &mut Peer, upstream: &mut Upstream) -> (String, String) {
+pub(crate) async fn response(client: &mut Peer, upstream: &mut Upstream) -> (String, String) {
     tokio::select! {
         response = client.response() => response,
         other = upstream.accept() => panic!("another stream instead of a response: {other:?}"),

@@ -18,6 +18,7 @@ mod forward;
 mod framing;
 mod harness;
 mod http2;
+mod http2_uploads;
 mod http2_upstream;
 mod limits;
 mod limits_connections;
