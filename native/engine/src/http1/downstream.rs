@@ -24,6 +24,9 @@ use crate::stream::Stream;
 /// How much of a request may be read before it is asked for, to learn whether the client is still there.
 const READ_AHEAD: usize = 64 * 1024;
 
+/// How many empty lines before a request line are ignored: robustness asks for one.
+const EMPTY_LINES: usize = 4;
+
 /// A client's connection, and what is known of its current request.
 pub(crate) struct Downstream {
     pub(super) wire: Wire,
@@ -34,6 +37,14 @@ pub(crate) struct Downstream {
     pub(super) keep_alive: bool,
     /// Whether the client waits to be told to send its body, and may never send it.
     pub(super) expects: bool,
+}
+
+/// How far the head being read has come.
+#[derive(Default)]
+struct Reading {
+    empty_lines: usize,
+    /// How many of the unread bytes have been looked at in vain.
+    parsed: usize,
 }
 
 /// Serves a connection until either side ends it, or it changes hands.
@@ -117,10 +128,10 @@ impl Downstream {
     ) -> io::Result<Option<Result<RequestHead, ProxyError>>> {
         let limits = HeadLimits::from(&connection.proxy.limits);
         self.deadline.restart(Some(connection.proxy.timeouts.request_head));
-        let mut parsed = 0;
+        let mut reading = Reading::default();
         poll_fn(|cx| {
             loop {
-                if let Some(head) = self.parse_head(&mut parsed, limits) {
+                if let Some(head) = self.parse_head(&mut reading, limits) {
                     return Poll::Ready(Ok(Some(head)));
                 }
                 match self.wire.poll_read(cx, limits.bytes) {
@@ -138,16 +149,19 @@ impl Downstream {
     /// another line: a client that sends it byte by byte must not cost more than it does itself.
     fn parse_head(
         &mut self,
-        parsed: &mut usize,
+        reading: &mut Reading,
         limits: HeadLimits,
     ) -> Option<Result<RequestHead, ProxyError>> {
         const SHORT: usize = 4096;
+        if let Err(reason) = self.skip_empty_lines(reading) {
+            return Some(Err(ProxyError::BadRequest(reason)));
+        }
         let unread = self.wire.unread();
-        let new = unread.get(*parsed..).filter(|new| !new.is_empty())?;
+        let new = unread.get(reading.parsed..).filter(|new| !new.is_empty())?;
         let worth_it = unread.len() < SHORT
             || unread.len() >= limits.bytes
             || memchr::memchr(b'\n', new).is_some();
-        *parsed = unread.len();
+        reading.parsed = unread.len();
         if !worth_it {
             return None;
         }
@@ -160,6 +174,22 @@ impl Downstream {
             Err(HeadError::Malformed(reason)) => Some(Err(ProxyError::BadRequest(reason))),
             Err(HeadError::TooLarge) => Some(Err(ProxyError::HeadTooLarge)),
         }
+    }
+
+    /// RFC 9112, section 2.2. They are let go of as they come: kept, each would be read again with the next.
+    fn skip_empty_lines(&mut self, reading: &mut Reading) -> Result<(), &'static str> {
+        while self.wire.unread().starts_with(b"\r\n") {
+            if reading.empty_lines == EMPTY_LINES {
+                return Err("too many empty lines stand before the request line");
+            }
+            reading.empty_lines += 1;
+            reading.parsed = 0;
+            self.wire.use_up(2);
+        }
+        if self.wire.unread().starts_with(b"\n") {
+            return Err("a line does not end in CR LF");
+        }
+        Ok(())
     }
 
     fn begin(&mut self, head: &RequestHead) -> Result<(), framing::Ambiguous> {

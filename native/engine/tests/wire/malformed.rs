@@ -229,3 +229,25 @@ async fn a_head_that_is_too_large_is_431() {
     }
     origin.was_never_dialled().await;
 }
+
+/// RFC 9112, section 2.2. What only a few clients send, and only once, is not waited for without end.
+#[tokio::test]
+async fn a_few_empty_lines_before_a_request_are_ignored_and_more_are_400() {
+    let (proxy, origin) = (Proxy::start(), Origin::start().await);
+    let context = proxy.context();
+    let mut client = proxy.connect().await;
+    for lines in [4, 0, 4] {
+        for piece in ["\r", "\n"].repeat(lines) {
+            client.send(piece).await;
+        }
+        client.send(context.get(&origin.url())).await;
+        origin.answer("ok").await;
+        assert_eq!(client.response().await.1, "ok", "{lines}");
+    }
+    for lines in ["\r\n".repeat(5), "\n".to_owned(), "\r\n\n".to_owned()] {
+        let mut client = proxy.connect().await;
+        client.send(&lines).await;
+        assert_eq!(status(&client.response().await.0), 400, "{lines:?}");
+        assert_eq!(client.rest().await, b"", "{lines:?}");
+    }
+}
