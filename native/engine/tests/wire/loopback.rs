@@ -1,5 +1,6 @@
 //! A routed context never reaches the user's own loopback, whatever it is called.
 
+use crate::bait::{Bait, as_an_upgrade, in_absolute_form, in_origin_form};
 use crate::harness::{Context, Origin, Proxy, status};
 use crate::stream::{get, speak};
 
@@ -33,38 +34,6 @@ pub(crate) const NAMES: &[&str] = &[
     "127.1.",
 ];
 
-/// Servers of the user's own, on one port of every loopback address.
-struct Bait(Vec<Origin>);
-
-impl Bait {
-    async fn set() -> Self {
-        loop {
-            let first = Origin::start().await;
-            let port = first.port();
-            let others =
-                ["[::1]", "127.1.2.3", "127.255.255.254"].map(|host| format!("{host}:{port}"));
-            let mut all = vec![first];
-            for address in &others {
-                let Ok(listener) = tokio::net::TcpListener::bind(address).await else { break };
-                all.push(Origin::of(listener));
-            }
-            if all.len() == 4 {
-                return Self(all);
-            }
-        }
-    }
-
-    fn port(&self) -> u16 {
-        self.0[0].port()
-    }
-
-    async fn was_never_taken(&self) {
-        for origin in &self.0 {
-            origin.was_never_dialled().await;
-        }
-    }
-}
-
 /// Sends the request: the route's origin answers it, or the proxy refuses it.
 async fn is_routed_or_refused(proxy: &Proxy, origin: &Origin, request: String) {
     let line = request.lines().next().unwrap().to_owned();
@@ -92,24 +61,17 @@ async fn prove(request: impl Fn(&Context, &str) -> String) {
 
 #[tokio::test]
 async fn not_by_absolute_form() {
-    prove(|context, authority| context.get(&format!("http://{authority}/"))).await;
+    prove(in_absolute_form).await;
 }
 
 #[tokio::test]
 async fn not_by_origin_form() {
-    prove(|context, authority| {
-        format!("GET / HTTP/1.1\r\nHost: {authority}\r\n{}\r\n", context.field())
-    })
-    .await;
+    prove(in_origin_form).await;
 }
 
 #[tokio::test]
 async fn not_by_upgrade() {
-    prove(|context, authority| {
-        let fields = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
-        context.ask(&format!("GET ws://{authority}/"), fields)
-    })
-    .await;
+    prove(as_an_upgrade).await;
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@
 )]
 
 mod authentication;
+mod bait;
 mod body;
 mod breaker;
 mod connect;

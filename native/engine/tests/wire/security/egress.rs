@@ -1,6 +1,7 @@
 //! Row 16: where a context must not get, by whatever spelling of an address.
 
 use super::support::{Face, Findings, LOCAL};
+use crate::bait::{Bait, as_an_upgrade, in_absolute_form, in_origin_form};
 use crate::harness::{Context, Origin, Proxy, status};
 
 /// Addresses of this machine that only a lenient parser sees.
@@ -33,41 +34,6 @@ const UNCLEAR: [&str; 26] = [
     "127.0.0.1..",
 ];
 
-/// Servers of the user's own on one port of several loopback addresses, none of which is to be reached.
-struct Bait(Vec<Origin>);
-
-impl Bait {
-    async fn set() -> Self {
-        loop {
-            let first = Origin::start().await;
-            let mut all = Vec::new();
-            for host in ["[::1]", "127.0.255.255", "127.255.255.255", "127.1.2.3"] {
-                let address = format!("{host}:{}", first.port());
-                match tokio::net::TcpListener::bind(address).await {
-                    Ok(listener) => all.push(Origin::of(listener)),
-                    // A broadcast address cannot be bound everywhere; a port in use asks for another.
-                    Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => break,
-                    Err(_) => {}
-                }
-            }
-            if !all.is_empty() {
-                all.insert(0, first);
-                return Self(all);
-            }
-        }
-    }
-
-    fn port(&self) -> u16 {
-        self.0[0].port()
-    }
-
-    async fn was_never_taken(&self) {
-        for origin in &self.0 {
-            origin.was_never_dialled().await;
-        }
-    }
-}
-
 async fn all_are_refused(request: impl Fn(&Context, &str) -> String) {
     let (proxy, route, bait) = (Proxy::start(), Origin::start().await, Bait::set().await);
     let (context, mut findings) = (proxy.routed(route.url()), Findings::default());
@@ -84,24 +50,17 @@ async fn all_are_refused(request: impl Fn(&Context, &str) -> String) {
 
 #[tokio::test]
 async fn row_16_unclear_addresses_in_absolute_form() {
-    all_are_refused(|context, authority| context.get(&format!("http://{authority}/"))).await;
+    all_are_refused(in_absolute_form).await;
 }
 
 #[tokio::test]
 async fn row_16_unclear_addresses_in_a_host_field() {
-    all_are_refused(|context, authority| {
-        format!("GET / HTTP/1.1\r\nHost: {authority}\r\n{}\r\n", context.field())
-    })
-    .await;
+    all_are_refused(in_origin_form).await;
 }
 
 #[tokio::test]
 async fn row_16_unclear_addresses_of_an_upgrade() {
-    all_are_refused(|context, authority| {
-        let fields = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
-        context.ask(&format!("GET ws://{authority}/"), fields)
-    })
-    .await;
+    all_are_refused(as_an_upgrade).await;
 }
 
 #[tokio::test]
@@ -158,13 +117,13 @@ async fn row_16_the_proxys_own_listener() {
         "2130706433",
     ];
     for host in hosts {
-        let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+        let authority = format!("{host}:{port}");
         for request in [
-            plain.get(&format!("http://{host}:{port}/")),
-            plain.get(&format!("https://{host}:{port}/")),
-            plain.ask(&format!("GET ws://{host}:{port}/"), upgrade),
-            plain.connect(&format!("{host}:{port}")),
-            format!("GET / HTTP/1.1\r\nHost: {host}:{port}\r\n{}\r\n", plain.field()),
+            in_absolute_form(&plain, &authority),
+            plain.get(&format!("https://{authority}/")),
+            as_an_upgrade(&plain, &authority),
+            plain.connect(&authority),
+            in_origin_form(&plain, &authority),
         ] {
             let before = proxy.server.stats().total.connections;
             let mut client = proxy.connect().await;
