@@ -100,9 +100,12 @@ impl Http1 {
         head: &ResponseHead,
     ) -> Result<(), ProxyError> {
         let mut inform = pin!(client.inform(head));
-        poll_fn(|cx| match inform.as_mut().poll(cx) {
-            Poll::Pending => self.deadline.poll(cx).map(|()| Err(ProxyError::ResponseTimeout)),
-            Poll::Ready(sent) => Poll::Ready(sent.map_err(|_| ProxyError::ClientGone)),
+        poll_fn(|cx| {
+            // First: where both sides are quick, neither is ever waited for.
+            if self.deadline.poll(cx).is_ready() {
+                return Poll::Ready(Err(ProxyError::ResponseTimeout));
+            }
+            inform.as_mut().poll(cx).map_err(|_| ProxyError::ClientGone)
         })
         .await
     }
