@@ -110,6 +110,12 @@ impl Fields {
         members.map(str::trim).filter(|member| !member.is_empty())
     }
 
+    /// Whether a field that is a list has this member, in whatever case.
+    #[must_use]
+    pub fn lists(&self, name: &str, member: &str) -> bool {
+        self.members(name).any(|other| other.eq_ignore_ascii_case(member))
+    }
+
     /// About how many bytes the lines take on the wire.
     pub(crate) fn size(&self) -> usize {
         self.bytes.len() + 4 * self.lines.len()

@@ -58,12 +58,19 @@ pub fn announce_body(fields: &Fields) -> bool {
     length || fields.contains("transfer-encoding")
 }
 
+/// Whether the sender's connection may carry another message after this one (RFC 9112, section 9.3).
+pub(crate) fn keeps_alive(version: Version, fields: &Fields) -> bool {
+    match version {
+        Version::HTTP_10 => fields.lists("connection", "keep-alive"),
+        _ => !fields.lists("connection", "close"),
+    }
+}
+
 /// The protocols a request asks to switch to, as far as they can be relayed as bytes. A switch to another
 /// version of HTTP cannot: it would change this hop alone, so it is ignored (RFC 9110, section 7.8).
 #[must_use]
 pub fn upgrade_protocols(fields: &Fields, version: Version) -> Option<String> {
-    let asked = fields.members("connection").any(|option| option.eq_ignore_ascii_case("upgrade"));
-    if version != Version::HTTP_11 || !asked {
+    if version != Version::HTTP_11 || !fields.lists("connection", "upgrade") {
         return None;
     }
     let http = |protocol: &&str| {
@@ -77,7 +84,7 @@ pub fn upgrade_protocols(fields: &Fields, version: Version) -> Option<String> {
 /// Removes what must not reach an upstream: hop-by-hop fields, credentials meant for us, and routing
 /// fields, which only we may set. That the client takes trailers stays true, since we relay them.
 pub fn strip_request(fields: &mut Fields) {
-    let trailers = fields.members("te").any(|coding| coding.eq_ignore_ascii_case("trailers"));
+    let trailers = fields.lists("te", "trailers");
     strip_hop_by_hop(fields);
     fields.retain(|name, _| !is_routing(name));
     if trailers {

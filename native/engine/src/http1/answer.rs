@@ -73,7 +73,7 @@ impl Downstream {
         // An answer of our own may come while the client is still sending what nobody will read.
         let unwanted = matches!(body, Body::Own(_)) && !self.wire.is_worth_draining(WORTH_DRAINING);
         let unsent = self.expects && !self.wire.has_received();
-        let told = head.fields.members("connection").any(|it| it.eq_ignore_ascii_case("close"));
+        let told = head.fields.lists("connection", "close");
         self.keep_alive &= !unwanted && !unsent && !told && framing != Framing::UntilClose;
         let option = connection_option(self.version, self.keep_alive);
         let option = option.filter(|_| !switches && !head.fields.contains("connection"));

@@ -17,6 +17,7 @@ use crate::client::Client;
 use crate::connection::Connection;
 use crate::error::ProxyError;
 use crate::head::{RequestHead, ResponseHead};
+use crate::headers::keeps_alive;
 use crate::request;
 use crate::response::Response;
 use crate::stream::Stream;
@@ -193,15 +194,9 @@ impl Downstream {
     }
 
     fn begin(&mut self, head: &RequestHead) -> Result<(), framing::Ambiguous> {
-        let option = |name: &str| {
-            head.fields.members("connection").any(|option| option.eq_ignore_ascii_case(name))
-        };
         self.version = head.version;
         self.method = head.method.clone();
-        self.keep_alive = match head.version {
-            Version::HTTP_10 => option("keep-alive"),
-            _ => !option("close"),
-        };
+        self.keep_alive = keeps_alive(head.version, &head.fields);
         self.expects = head.fields.contains("expect");
         self.framing = framing::of_request(head)?;
         self.wire.receive(self.framing);

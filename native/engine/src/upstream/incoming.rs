@@ -4,14 +4,15 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use hyper::Method;
 use hyper::body::Incoming;
-use hyper::{Method, Version};
 
 use super::http1::Http1;
 use super::origin::Origin;
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
 use crate::head::ResponseHead;
+use crate::headers::keeps_alive;
 use crate::http1::{Frame, Framing, PumpError, Wire, of_response, pump, pump_frames};
 use crate::response::{Body, Response};
 use crate::stream::Stream;
@@ -35,7 +36,7 @@ impl Relay {
     ) -> Result<Self, ProxyError> {
         let framing = of_response(head, method).map_err(ProxyError::UpstreamProtocol)?;
         connection.wire.receive(framing);
-        let reusable = keeps_alive(head) && framing != Framing::UntilClose;
+        let reusable = keeps_alive(head.version, &head.fields) && framing != Framing::UntilClose;
         let home = home.filter(|_| reusable).cloned();
         Ok(Self { connection, framing, home, exchange: Arc::clone(exchange) })
     }
@@ -102,16 +103,5 @@ impl Relay {
         {
             home.keep(self.connection);
         }
-    }
-}
-
-/// RFC 9112, section 9.3.
-fn keeps_alive(head: &ResponseHead) -> bool {
-    let option = |name: &str| {
-        head.fields.members("connection").any(|option| option.eq_ignore_ascii_case(name))
-    };
-    match head.version {
-        Version::HTTP_10 => option("keep-alive"),
-        _ => !option("close"),
     }
 }
