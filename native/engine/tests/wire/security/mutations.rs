@@ -8,12 +8,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tabport_engine::{Event, ServerOptions, Timeouts};
+use tabport_engine::Event;
 use tokio::task::JoinSet;
 
 use super::message::{messages, statuses};
 use super::mutants::{self, Mutant};
-use super::support::{Face, Findings, LOCAL, Recorder, converse};
+use super::support::{Face, Findings, LOCAL, Recorder, converse, impatient};
 use crate::harness::{Context, Proxy};
 
 /// How many are tried at a time.
@@ -41,14 +41,7 @@ struct Tried {
 }
 
 async fn all_are_harmless(behind: Behind) {
-    let limits = Timeouts {
-        request_head: LIMIT,
-        response_head: LIMIT,
-        idle: Some(LIMIT),
-        ..Timeouts::default()
-    };
-    let proxy =
-        Arc::new(Proxy::with(ServerOptions { timeouts: limits, ..ServerOptions::default() }));
+    let proxy = Arc::new(impatient(LIMIT));
     let (mut running, mut tried) = (JoinSet::new(), Vec::new());
     for mutant in mutants::all() {
         // In a tunnel, what no server takes for a request is for the origin, unread.

@@ -2,26 +2,15 @@
 
 use std::time::Duration;
 
-use tabport_engine::{ServerOptions, Timeouts};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
-use super::support::{Face, LOCAL, Recorder};
+use super::support::{Face, LOCAL, Recorder, impatient};
 use crate::harness::{DEADLINE, Origin, Peer, Proxy, status};
 
 const LIMIT: Duration = Duration::from_millis(400);
 /// Far below every limit, so that none which starts anew with each byte ever ends.
 const PACE: Duration = Duration::from_millis(20);
-
-fn impatient() -> Proxy {
-    let timeouts = Timeouts {
-        request_head: LIMIT,
-        response_head: LIMIT,
-        idle: Some(LIMIT),
-        ..Timeouts::default()
-    };
-    Proxy::with(ServerOptions { timeouts, ..ServerOptions::default() })
-}
 
 /// Sends these bytes again and again, slowly, until the proxy ends the connection; what it said.
 async fn trickle(client: Peer, bytes: &[u8]) -> String {
@@ -50,7 +39,7 @@ fn is_an_end(told: &str, context: &str) {
 
 #[tokio::test]
 async fn row_26_a_slow_head() {
-    let (proxy, origin) = (impatient(), Origin::start().await);
+    let (proxy, origin) = (impatient(LIMIT), Origin::start().await);
     let context = proxy.routed(origin.url());
     let own = context.field();
     for (begun, more) in [
@@ -77,7 +66,7 @@ async fn row_26_a_slow_head() {
 
 #[tokio::test]
 async fn row_26_a_slow_head_behind_a_request() {
-    let (proxy, origin) = (impatient(), Origin::start().await);
+    let (proxy, origin) = (impatient(LIMIT), Origin::start().await);
     let context = proxy.routed(origin.url());
     for face in [Face::Absolute, Face::Tunnel] {
         let mut client = match face {
@@ -96,7 +85,7 @@ async fn row_26_a_slow_head_behind_a_request() {
 
 #[tokio::test]
 async fn row_26_a_slow_head_inside_a_tunnel() {
-    let (proxy, origin) = (impatient(), Origin::start().await);
+    let (proxy, origin) = (impatient(LIMIT), Origin::start().await);
     let context = proxy.routed(origin.url());
     for begun in ["\r\n", "G", "GET / HTTP/1.1\r\nX: "] {
         let mut client = proxy.tunnel(&context, LOCAL).await;
@@ -110,7 +99,7 @@ async fn row_26_a_slow_head_inside_a_tunnel() {
 /// What moves no byte of the body does not count as moving.
 #[tokio::test]
 async fn row_26_a_slow_chunk_line_or_trailer() {
-    let (proxy, origin) = (impatient(), Origin::start().await);
+    let (proxy, origin) = (impatient(LIMIT), Origin::start().await);
     let context = proxy.routed(origin.url());
     for (begun, more) in [
         ("", "0"),
@@ -133,7 +122,7 @@ async fn row_26_a_slow_chunk_line_or_trailer() {
 /// A body that stands still, before the origin's answer.
 #[tokio::test]
 async fn row_26_a_body_that_stands_still() {
-    let (proxy, origin) = (impatient(), Origin::start().await);
+    let (proxy, origin) = (impatient(LIMIT), Origin::start().await);
     let context = proxy.routed(origin.url());
     for fields in ["Content-Length: 1000\r\n", "Transfer-Encoding: chunked\r\n"] {
         let mut client = proxy.connect().await;
@@ -149,7 +138,7 @@ async fn row_26_a_body_that_stands_still() {
 /// The rest of a body that nobody wants any more is not waited for.
 #[tokio::test]
 async fn row_26_a_slow_body_behind_an_answer() {
-    let proxy = impatient();
+    let proxy = impatient(LIMIT);
     let head = format!("POST http://{LOCAL}/ HTTP/1.1\r\nHost: {LOCAL}\r\n");
     for (fields, more) in
         [("Content-Length: 1000000\r\n", "x"), ("Transfer-Encoding: chunked\r\n", "1\r\nx\r\n")]
@@ -164,7 +153,7 @@ async fn row_26_a_slow_body_behind_an_answer() {
 /// The client takes nothing: neither its answer nor its tunnel's bytes are kept for ever.
 #[tokio::test]
 async fn row_26_a_client_that_does_not_read() {
-    let (proxy, origin) = (impatient(), Origin::start().await);
+    let (proxy, origin) = (impatient(LIMIT), Origin::start().await);
     let context = proxy.routed(origin.url());
     let mut tunnel = proxy.tunnel(&context, LOCAL).await;
     tunnel.send("\x16").await;
@@ -184,7 +173,7 @@ async fn row_26_a_client_that_does_not_read() {
 /// Interim answers may go on for ever without being one; nor does it help that nobody reads them.
 #[tokio::test]
 async fn row_26_interim_answers_without_end() {
-    let (proxy, origin) = (impatient(), Origin::start().await);
+    let (proxy, origin) = (impatient(LIMIT), Origin::start().await);
     let context = proxy.routed(origin.url());
     let long = format!("HTTP/1.1 103 Early Hints\r\nLink: </{}>\r\n\r\n", "a".repeat(50_000));
     for reads in [true, false] {

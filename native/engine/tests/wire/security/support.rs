@@ -5,7 +5,9 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use tabport_engine::{ServerOptions, Timeouts};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
@@ -16,6 +18,17 @@ use crate::harness::{Context, DEADLINE, Proxy};
 
 /// What a context asks for; its route leads to the origin.
 pub(crate) const LOCAL: &str = "localhost:3000";
+
+/// A proxy that waits for nothing longer than this.
+pub(crate) fn impatient(limit: Duration) -> Proxy {
+    let timeouts = Timeouts {
+        request_head: limit,
+        response_head: limit,
+        idle: Some(limit),
+        ..Timeouts::default()
+    };
+    Proxy::with(ServerOptions { timeouts, ..ServerOptions::default() })
+}
 
 /// An origin that keeps every byte it is sent.
 pub(crate) struct Recorder {

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use tabport_engine::{ServerOptions, Timeouts};
-
-use super::support::{Face, Findings, attempt};
+use super::support::{Face, Findings, attempt, impatient};
 use crate::harness::Proxy;
 
 const BODY: &str = "5\r\nhello\r\n0\r\n\r\n";
@@ -106,19 +104,9 @@ async fn row_04_white_space_around_the_name_and_folded_lines() {
 /// How long a proxy of these tests waits for anything.
 const LIMIT: Duration = Duration::from_millis(500);
 
-fn impatient() -> Proxy {
-    let timeouts = Timeouts {
-        request_head: LIMIT,
-        response_head: LIMIT,
-        idle: Some(LIMIT),
-        ..Timeouts::default()
-    };
-    Proxy::with(ServerOptions { timeouts, ..ServerOptions::default() })
-}
-
 /// The first chunk's size line and more; the origin never gets an end of what is none.
 async fn all_chunks_are_refused(chunks: &[String], statuses: &[u16]) {
-    let (proxy, mut findings) = (impatient(), Findings::default());
+    let (proxy, mut findings) = (impatient(LIMIT), Findings::default());
     for face in Face::ALL {
         for chunk in chunks {
             let outcome = attempt(&proxy, face, |context| {
@@ -229,7 +217,7 @@ async fn row_06_transfer_encoding_in_http_1_0() {
 /// A request's body never ends by closing: without a length there is none.
 #[tokio::test]
 async fn row_06_an_http_1_0_request_without_a_length_has_no_body() {
-    let (proxy, mut findings) = (impatient(), Findings::default());
+    let (proxy, mut findings) = (impatient(LIMIT), Findings::default());
     for face in [Face::Absolute, Face::HostField, Face::Tunnel] {
         let outcome = attempt(&proxy, face, |context| {
             let head = face.post(context, "").replacen("HTTP/1.1", "HTTP/1.0", 1);
