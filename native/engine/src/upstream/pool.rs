@@ -38,7 +38,8 @@ impl Pool {
 
     /// Sends a request over a connection that is ready, or a new one. A request that its connection has not
     /// taken is sent over the next; so is one that may be sent twice (RFC 9110, section 9.2.2), when a
-    /// connection that was kept turns out to be closed.
+    /// connection that was kept turns out to be closed. One with a body never is: what has been read of that
+    /// cannot be had again.
     pub(crate) async fn send(
         &self,
         exchange: &Arc<Exchange>,
@@ -47,7 +48,8 @@ impl Pool {
         client: &mut Client<'_>,
     ) -> Result<Response, ProxyError> {
         let origin = self.origin(upstream);
-        let repeatable = head.method.is_idempotent() && client.framing() == Framing::None;
+        let bodiless = client.framing() == Framing::None;
+        let repeatable = bodiless && head.method.is_idempotent();
         while let Some(kept) = origin.take() {
             if let Sender::Http1(connection) = &kept
                 && !repeatable
@@ -57,7 +59,9 @@ impl Pool {
             }
             match attempt(kept, &origin, exchange, upstream, head, client).await {
                 Ok(response) => return Ok(response),
-                Err(failure) if failure.unsent || (failure.unanswered && repeatable) => {
+                Err(failure)
+                    if (failure.unsent && bodiless) || (failure.unanswered && repeatable) =>
+                {
                     origin.forget_shared();
                 }
                 Err(failure) => return Err(failure.error),

@@ -131,3 +131,32 @@ async fn an_upload_that_moves_is_not_late_nor_is_the_answer_to_it() {
     answer(&mut other, "two");
     assert_eq!(text(answered(waiting).await).await.0, "two");
 }
+
+/// Those that wait for a place among the streams have given away what the proxy has read of their bodies.
+#[tokio::test]
+async fn a_request_with_a_body_is_not_sent_again_without_it() {
+    let (proxy, context, origin) = set_up_with(Timeouts::default()).await;
+    let mut client = proxy.connect().await;
+    client.send(context.get(URL)).await;
+    let mut one_at_a_time = h2::server::Builder::new();
+    one_at_a_time.max_concurrent_streams(1);
+    let mut upstream: Upstream = one_at_a_time.handshake(origin.accept().await.0).await.unwrap();
+    let waiting = next(&mut upstream).await;
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let mut client = proxy.connect().await;
+        let request = context.ask(&format!("POST {URL}"), "Content-Length: 5\r\n");
+        client.send(format!("{request}hello")).await;
+        clients.push(client);
+    }
+    let none = timeout(LIMIT, upstream.accept()).await;
+    assert!(none.is_err(), "another stream: {none:?}");
+    drop((waiting, upstream));
+    for client in &mut clients {
+        let (head, _) = tokio::select! {
+            response = client.response() => response,
+            _ = origin.accept() => panic!("sent again"),
+        };
+        assert!(matches!(status(&head), 400 | 502), "{head}");
+    }
+}
