@@ -113,7 +113,7 @@ impl Host {
 }
 
 /// The dot that makes a name absolute is sent on as it came, but it makes no other host.
-fn without_dot(name: &str) -> &str {
+pub(crate) fn without_dot(name: &str) -> &str {
     name.strip_suffix('.').unwrap_or(name)
 }
 

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -142,9 +143,34 @@ pub enum StartError {
     /// The extra certificates are not PEM certificates.
     #[error("the extra certificates cannot be read: {0}")]
     ExtraCa(String),
+    /// One of the names that certificates may be for is none.
+    #[error("{0:?} is neither a DNS name nor an IP address that a certificate can be for")]
+    CertificateName(String),
+    /// The folder of the authority cannot be used.
+    #[error("the authority cannot be kept in {}: {source}", .directory.display())]
+    CertificateDirectory {
+        /// The folder asked for.
+        directory: PathBuf,
+        /// What is wrong with it, or what the system said.
+        source: io::Error,
+    },
+    /// The authority, or the listening socket's certificate, could not be made.
+    #[error(transparent)]
+    Certificate(#[from] LeafError),
     /// The system gave no thread, or no event queue.
     #[error("the server's threads could not be started: {0}")]
     Threads(#[source] io::Error),
+}
+
+/// Why a certificate could not be made, or not be served with.
+#[derive(Debug, Error)]
+pub enum LeafError {
+    /// No key could be made, or nothing signed with it.
+    #[error("the certificate could not be made: {0}")]
+    Making(#[from] rcgen::Error),
+    /// TLS does not take the certificate.
+    #[error("the certificate cannot be served with: {0}")]
+    Serving(#[from] rustls::Error),
 }
 
 /// Why a context could not be made or released.

@@ -24,6 +24,7 @@
 mod authenticate;
 pub mod authority;
 mod body;
+mod certificate;
 mod client;
 mod connect;
 mod connection;
@@ -59,12 +60,13 @@ mod upgrade;
 mod upstream;
 mod workers;
 
+pub use certificate::Certificate;
 pub use context::ContextInfo;
 pub use counters::{Stats, Totals};
-pub use error::{ContextError, ProxyError, StartError};
+pub use error::{ContextError, LeafError, ProxyError, StartError};
 pub use event::{Event, EventSink, Outcome, Phase, TunnelKind};
 pub use limits::{BreakerLimits, ContextLimits, Limits, Rate};
-pub use options::{Bind, ServerOptions, Timeouts};
+pub use options::{Bind, CertificateOptions, ServerOptions, Timeouts};
 pub use route::{PreviewUrl, Provider, Route, RouteError, RouteFields};
 pub use server::Server;
 pub use upstream::{

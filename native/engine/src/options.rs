@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::authority::Authority;
@@ -24,6 +25,8 @@ pub struct ServerOptions {
     pub allow_non_loopback: bool,
     /// PEM certificates trusted in addition to the platform's roots.
     pub extra_ca: Option<String>,
+    /// The certificates the server makes for itself.
+    pub certificates: CertificateOptions,
     /// The address really dialled for an authority, as curl's `--connect-to`.
     pub connect_to: HashMap<Authority, SocketAddr>,
     /// The next proxy, for upstreams that are not on this machine; `None` dials them directly. It resolves
@@ -46,6 +49,7 @@ impl Default for ServerOptions {
             http2: true,
             allow_non_loopback: false,
             extra_ca: None,
+            certificates: CertificateOptions::default(),
             connect_to: HashMap::new(),
             upstream_proxy: None,
             timeouts: Timeouts::default(),
@@ -81,6 +85,18 @@ pub enum Bind {
         /// How many ports to try, at least one.
         attempts: u32,
     },
+}
+
+/// The certificates a server makes: where their authority is kept, and what it may vouch for.
+#[derive(Debug, Clone, Default)]
+pub struct CertificateOptions {
+    /// A folder for the authority and its private key, so that it stays the same from start to start. `None`
+    /// makes one in memory, which ends with the server. A folder that is missing is made, for its owner
+    /// alone (0700); one that its group or others may enter is refused.
+    pub directory: Option<PathBuf>,
+    /// What the authority may vouch for beside `localhost` and everything below it, 127.0.0.0/8 and `::1`:
+    /// addresses, and DNS names, each of which stands for everything below it, too.
+    pub names: Vec<String>,
 }
 
 /// Limits on time. A stream that keeps moving is never cut by any of them.

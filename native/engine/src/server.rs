@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::certificate::{Certificate, Certificates};
 use crate::connection::{self, Connection};
 use crate::context::{ContextInfo, Contexts};
 use crate::counters::{Counters, Stats};
@@ -34,7 +35,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds, and starts serving. It does not block on anything but the system's answer to `bind`.
+    /// Binds, and starts serving. It blocks on the system's answer to `bind`, and, where the authority is kept
+    /// in a folder, on the file there.
     pub fn start(options: ServerOptions) -> Result<Self, StartError> {
         let listener = workers::bind(options.bind, options.allow_non_loopback)?;
         let address = listener.local_addr().map_err(StartError::Threads)?;
@@ -44,6 +46,7 @@ impl Server {
             timeouts: options.timeouts,
             connections: Connections::new(options.limits.connections),
             limits: options.limits,
+            certificates: Certificates::new(&options.certificates)?,
             dialer: Dialer::new(&options, address)?,
             contexts: Contexts::default(),
             counters: Counters::default(),
@@ -60,6 +63,12 @@ impl Server {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.proxy.address
+    }
+
+    /// The authority that has signed every certificate this server shows.
+    #[must_use]
+    pub fn certificate_authority(&self) -> &Certificate {
+        self.proxy.certificates.authority()
     }
 
     /// The limits of a context that is not given its own.
@@ -115,6 +124,7 @@ pub(crate) struct Proxy {
     pub(crate) timeouts: Timeouts,
     pub(crate) limits: Limits,
     pub(crate) connections: Connections,
+    pub(crate) certificates: Certificates,
     pub(crate) dialer: Dialer,
     pub(crate) contexts: Contexts,
     pub(crate) counters: Counters,

@@ -100,6 +100,13 @@ impl From<StartError> for Failure {
                 Self::new(NON_LOOPBACK, format!("{message}, unless allowNonLoopback says so"))
             }
             StartError::ExtraCa(_) => Self::new(CERTIFICATE, format!("options.extraCa: {message}")),
+            StartError::CertificateName(_) => {
+                Self::new(CERTIFICATE, format!("options.certificates.names: {message}"))
+            }
+            StartError::CertificateDirectory { .. } => {
+                Self::new(CERTIFICATE, format!("options.certificates.directory: {message}"))
+            }
+            StartError::Certificate(_) => Self::new(CERTIFICATE, message),
             StartError::Threads(_) => Self::internal(&message),
         }
     }
