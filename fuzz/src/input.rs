@@ -84,7 +84,7 @@ pub fn fields(data: &[u8]) -> Option<Fields> {
 pub fn plain_head(method: Method, target: &str, host: &str) -> RequestHead {
     let mut fields = Fields::default();
     fields.push("Host", host.as_bytes());
-    RequestHead { method, target: target.into(), version: Version::HTTP_11, fields }
+    RequestHead { method, target: target.into(), version: Version::HTTP_11, protocol: None, fields }
 }
 
 fn collect(headers: &[httparse::Header<'_>]) -> Fields {

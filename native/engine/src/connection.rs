@@ -14,14 +14,14 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::authenticate::Memory;
-use crate::authority::Authority;
 use crate::context::{Carrier, Context};
 use crate::counters::Counted;
 use crate::event::{Event, Phase};
 use crate::limits::Slot;
 use crate::server::Proxy;
 use crate::stream::Stream;
-use crate::{http1, http2};
+use crate::target::Target;
+use crate::{http1, http2, tls};
 
 /// RFC 9113, section 3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -42,28 +42,46 @@ pub(crate) enum Identity {
     /// Every request says so itself, by its credentials.
     PerRequest,
     /// Those of the context that opened the tunnel around this connection.
-    Tunnel { context: Arc<Context>, authority: Authority, slot: Slot },
+    Tunnel { context: Arc<Context>, target: Target, slot: Slot },
+}
+
+/// What is known of the version of HTTP that a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// Its first bytes will tell.
+    Unknown,
+    /// Agreed on by ALPN.
+    Http1,
+    /// Agreed on by ALPN.
+    Http2,
 }
 
 impl Connection {
     /// A connection from the listening socket.
     pub(crate) fn accepted(proxy: &Arc<Proxy>) -> Arc<Self> {
-        Self::new(proxy, Identity::PerRequest, proxy.stopping.child_token())
+        let counted = proxy.counters.connections.enter();
+        Self::new(proxy, Identity::PerRequest, proxy.stopping.child_token(), counted)
     }
 
     /// A connection inside an intercepted tunnel: it ends with the context that opened it.
     pub(crate) fn inside(
         proxy: &Arc<Proxy>,
-        context: Arc<Context>,
-        authority: Authority,
+        context: &Arc<Context>,
+        target: Target,
         slot: Slot,
+        counted: Counted,
     ) -> Arc<Self> {
         let closed = context.released.child_token();
-        Self::new(proxy, Identity::Tunnel { context, authority, slot }, closed)
+        let context = Arc::clone(context);
+        Self::new(proxy, Identity::Tunnel { context, target, slot }, closed, counted)
     }
 
-    fn new(proxy: &Arc<Proxy>, identity: Identity, closed: CancellationToken) -> Arc<Self> {
-        let counted = proxy.counters.connections.enter();
+    fn new(
+        proxy: &Arc<Proxy>,
+        identity: Identity,
+        closed: CancellationToken,
+        counted: Counted,
+    ) -> Arc<Self> {
         let connection_id = counted.number();
         proxy.emit(|| Event::Connection { phase: Phase::Opened, connection_id });
         Arc::new(Self {
@@ -75,11 +93,11 @@ impl Connection {
         })
     }
 
-    /// The authority of the tunnel around this connection.
-    pub(crate) fn tunnel(&self) -> Option<&Authority> {
+    /// What the tunnel around this connection was opened to.
+    pub(crate) fn tunnel(&self) -> Option<&Target> {
         match &self.identity {
             Identity::PerRequest => None,
-            Identity::Tunnel { authority, .. } => Some(authority),
+            Identity::Tunnel { target, .. } => Some(target),
         }
     }
 
@@ -108,25 +126,47 @@ impl Drop for Connection {
     }
 }
 
+/// Serves a connection from the listening socket, inside TLS where that is secure.
+pub(crate) async fn accept(stream: Stream, connection: Arc<Connection>) {
+    let Some(config) = connection.proxy.secure.clone() else {
+        return serve(stream, Protocol::Unknown, connection).await;
+    };
+    let limit = connection.proxy.timeouts.tls_handshake;
+    let handshake = tls::accept(stream, config, limit);
+    match connection.closed.clone().run_until_cancelled(handshake).await {
+        Some(Ok((stream, protocol))) => serve(stream, protocol, connection).await,
+        Some(Err(error)) => tracing::debug!(%error, "a client's TLS handshake failed"),
+        None => {}
+    }
+}
+
 /// Serves a connection until either peer, its context or the server ends it.
 ///
 /// The type is erased because an intercepted tunnel leads back here.
 pub(crate) fn serve(
     stream: Stream,
+    protocol: Protocol,
     connection: Arc<Connection>,
 ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
         let closed = connection.closed.clone();
         // Pinned here: handed over, it would be kept twice.
-        let speaking = pin!(speak(stream, connection));
+        let speaking = pin!(speak(stream, protocol, connection));
         closed.run_until_cancelled(speaking).await;
     })
 }
 
-async fn speak(mut stream: Stream, connection: Arc<Connection>) {
-    let limit = connection.proxy.timeouts.request_head;
-    let preface = timeout(limit, opens_with_preface(&mut stream, &connection.proxy)).await;
-    let Ok(Ok(http2)) = preface else { return };
+async fn speak(mut stream: Stream, protocol: Protocol, connection: Arc<Connection>) {
+    let http2 = match protocol {
+        Protocol::Unknown => {
+            let limit = connection.proxy.timeouts.request_head;
+            let preface = opens_with_preface(&mut stream, &connection.proxy);
+            let Ok(Ok(preface)) = timeout(limit, preface).await else { return };
+            preface
+        }
+        Protocol::Http1 => false,
+        Protocol::Http2 => true,
+    };
     if http2 {
         if let Err(error) = http2::serve(stream, connection).await {
             tracing::debug!(%error, "a downstream connection ended early");

@@ -33,9 +33,15 @@ pub enum ProxyError {
     /// A defect of ours.
     #[error("the proxy failed")]
     Internal,
+    /// An extended CONNECT asks for a protocol that is not relayed (RFC 8441).
+    #[error("this protocol is not relayed")]
+    UnknownProtocol,
     /// No credentials, or none that are valid now.
     #[error("proxy authentication required")]
     Unauthenticated,
+    /// The client did not complete the TLS handshake of a tunnel that was looked into.
+    #[error("the client did not complete the TLS handshake")]
+    Handshake(#[source] io::Error),
     /// A request inside a tunnel names another authority than the tunnel.
     #[error("this tunnel leads to another authority")]
     Misdirected,

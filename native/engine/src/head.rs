@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use hyper::ext::Protocol;
 use hyper::http::uri::{Authority, PathAndQuery};
 use hyper::{Method, StatusCode, Uri, Version, http};
 
@@ -15,18 +16,29 @@ pub struct RequestHead {
     pub target: Vec<u8>,
     /// The version it was sent in.
     pub version: Version,
+    /// What an extended CONNECT asks to speak from then on (RFC 8441, section 4).
+    pub protocol: Option<Box<str>>,
     /// Its field lines.
     pub fields: Fields,
 }
 
+/// The one protocol that an extended CONNECT may ask for here.
+pub(crate) const WEBSOCKET: &str = "websocket";
+
 impl RequestHead {
+    /// Whether it is a CONNECT that asks for a tunnel to an authority, and for no protocol inside.
+    pub(crate) fn is_plain_connect(&self) -> bool {
+        self.method == Method::CONNECT && self.protocol.is_none()
+    }
+
     /// The head of an HTTP/2 request (RFC 9113, section 8.3.1).
     pub(crate) fn of_http2(parts: &http::request::Parts) -> Self {
         let uri = &parts.uri;
         let authority = uri.authority().map_or("", Authority::as_str);
         let path = uri.path_and_query().map_or("", PathAndQuery::as_str);
+        let protocol = parts.extensions.get::<Protocol>().map(|protocol| protocol.as_str().into());
         let target = match uri.scheme_str() {
-            _ if parts.method == Method::CONNECT => authority.to_owned(),
+            _ if parts.method == Method::CONNECT && protocol.is_none() => authority.to_owned(),
             Some(scheme) => [scheme, "://", authority, path].concat(),
             None => [authority, path].concat(),
         };
@@ -34,6 +46,7 @@ impl RequestHead {
             method: parts.method.clone(),
             target: target.into_bytes(),
             version: Version::HTTP_2,
+            protocol,
             fields: Fields::from(&parts.headers),
         }
     }
@@ -42,7 +55,7 @@ impl RequestHead {
     /// path that was left out.
     pub(crate) fn origin_form(&self) -> Cow<'_, [u8]> {
         match path_and_query(&self.target) {
-            _ if self.method == Method::CONNECT => Cow::Borrowed(&self.target),
+            _ if self.is_plain_connect() => Cow::Borrowed(&self.target),
             b"" if self.method == Method::OPTIONS => Cow::Borrowed(b"*"),
             b"" => Cow::Borrowed(b"/"),
             query if query.starts_with(b"?") => Cow::Owned([b"/", query].concat()),

@@ -55,9 +55,11 @@ pub mod server;
 mod share;
 mod stream;
 pub mod target;
+mod tls;
 mod tunnel;
 mod upgrade;
 mod upstream;
+mod websocket;
 mod workers;
 
 pub use certificate::Certificate;

@@ -19,14 +19,17 @@ use crate::upstream::UpstreamProxy;
 pub struct ServerOptions {
     /// Where to listen.
     pub bind: Bind,
-    /// Whether HTTP/2 by prior knowledge is served beside HTTP/1.1, on the same port.
+    /// Whether HTTP/2 is served beside HTTP/1.1, on the same port: by prior knowledge, and inside TLS by ALPN.
     pub http2: bool,
     /// Whether an address other than loopback may be bound.
     pub allow_non_loopback: bool,
+    /// Whether clients speak TLS to the listening socket, with a certificate of the server's own authority.
+    /// ALPN offers `h2`, where [`http2`](Self::http2) is set, and `http/1.1`.
+    pub secure: bool,
+    /// The authority that clients have to trust, for the insides of tunnels and for a secure listener.
+    pub certificates: CertificateOptions,
     /// PEM certificates trusted in addition to the platform's roots.
     pub extra_ca: Option<String>,
-    /// The certificates the server makes for itself.
-    pub certificates: CertificateOptions,
     /// The address really dialled for an authority, as curl's `--connect-to`.
     pub connect_to: HashMap<Authority, SocketAddr>,
     /// The next proxy, for upstreams that are not on this machine; `None` dials them directly. It resolves
@@ -48,6 +51,7 @@ impl Default for ServerOptions {
             bind: Bind::Address(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)),
             http2: true,
             allow_non_loopback: false,
+            secure: false,
             extra_ca: None,
             certificates: CertificateOptions::default(),
             connect_to: HashMap::new(),
@@ -104,7 +108,7 @@ pub struct CertificateOptions {
 pub struct Timeouts {
     /// Resolving and connecting to an upstream; getting a tunnel from the next proxy. Default 10 s.
     pub connect: Duration,
-    /// The TLS handshake with an upstream. Default 10 s.
+    /// A TLS handshake, with an upstream or with a client. Default 10 s.
     pub tls_handshake: Duration,
     /// Receiving a request's head, and how long a downstream connection may wait for its next request.
     /// Default 60 s.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -40,13 +41,18 @@ impl Server {
     pub fn start(options: ServerOptions) -> Result<Self, StartError> {
         let listener = workers::bind(options.bind, options.allow_non_loopback)?;
         let address = listener.local_addr().map_err(StartError::Threads)?;
+        let certificates = Certificates::new(&options.certificates)?;
+        let secure = || certificates.for_listener(address.ip(), options.http2);
+        let (secure, listener_certificate) = options.secure.then(secure).transpose()?.unzip();
         let proxy = Arc::new(Proxy {
             address,
             http2: options.http2,
+            secure,
+            listener_certificate,
+            certificates,
             timeouts: options.timeouts,
             connections: Connections::new(options.limits.connections),
             limits: options.limits,
-            certificates: Certificates::new(&options.certificates)?,
             dialer: Dialer::new(&options, address)?,
             contexts: Contexts::default(),
             counters: Counters::default(),
@@ -65,10 +71,16 @@ impl Server {
         self.proxy.address
     }
 
-    /// The authority that has signed every certificate this server shows.
+    /// The authority that has signed every certificate this server shows; its key never leaves the server.
     #[must_use]
     pub fn certificate_authority(&self) -> &Certificate {
         self.proxy.certificates.authority()
+    }
+
+    /// The certificate of a secure listener.
+    #[must_use]
+    pub fn listener_certificate(&self) -> Option<&Certificate> {
+        self.proxy.listener_certificate.as_ref()
     }
 
     /// The limits of a context that is not given its own.
@@ -121,10 +133,13 @@ impl Server {
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     pub(crate) http2: bool,
+    /// What clients of a secure listener shake hands with.
+    pub(crate) secure: Option<Arc<ServerConfig>>,
+    listener_certificate: Option<Certificate>,
+    pub(crate) certificates: Certificates,
     pub(crate) timeouts: Timeouts,
     pub(crate) limits: Limits,
     pub(crate) connections: Connections,
-    pub(crate) certificates: Certificates,
     pub(crate) dialer: Dialer,
     pub(crate) contexts: Contexts,
     pub(crate) counters: Counters,
@@ -194,7 +209,7 @@ fn begin(socket: TcpStream, load: Load, proxy: &Arc<Proxy>) {
     // A head and a short body are two writes now and then; Nagle's algorithm would hold back the second.
     let _ = socket.set_nodelay(true);
     let connection = Connection::accepted(proxy);
-    proxy.tasks.spawn(connection::serve(Stream::accepted(socket, (load, slot)), connection));
+    proxy.tasks.spawn(connection::accept(Stream::accepted(socket, (load, slot)), connection));
 }
 
 /// When no descriptor is left, `accept` fails at once, again and again, until some are closed.

@@ -1,4 +1,4 @@
-//! One byte stream, whichever way it came: TCP, TLS to an upstream, or an HTTP/2 stream.
+//! One byte stream, whichever way it came: TCP, TLS at either end, or an HTTP/2 stream.
 //!
 //! Bytes that were read while telling protocols apart, or that hyper had read beyond an upgrade, are given
 //! back first: none is lost.
@@ -17,7 +17,7 @@ use hyper::upgrade::OnUpgrade;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
+use tokio_rustls::{TlsStream, client, server};
 use tokio_util::sync::CancellationToken;
 
 /// Larger buffers move bulk at a multiple of the speed of small ones; one a thread costs next to nothing.
@@ -46,7 +46,7 @@ pub(crate) struct Stream {
 #[derive(Debug)]
 enum Io {
     Tcp(TcpStream),
-    /// Around TCP, or around what another proxy leads through.
+    /// Around TCP, around what another proxy leads through, or around a client's tunnel.
     Tls(Box<TlsStream<Stream>>),
     Http2(http2::Tunnel),
 }
@@ -147,9 +147,15 @@ impl From<TcpStream> for Stream {
     }
 }
 
-impl From<TlsStream<Stream>> for Stream {
-    fn from(tls: TlsStream<Stream>) -> Self {
-        Self::new(Io::Tls(Box::new(tls)), None)
+impl From<client::TlsStream<Stream>> for Stream {
+    fn from(tls: client::TlsStream<Stream>) -> Self {
+        Self::new(Io::Tls(Box::new(tls.into())), None)
+    }
+}
+
+impl From<server::TlsStream<Stream>> for Stream {
+    fn from(tls: server::TlsStream<Stream>) -> Self {
+        Self::new(Io::Tls(Box::new(tls.into())), None)
     }
 }
 

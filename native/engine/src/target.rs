@@ -20,16 +20,16 @@ pub struct Target {
 }
 
 impl Target {
-    /// Reads a request's target. Inside a tunnel the tunnel's authority is the target, whatever form the
-    /// request has; a request there that names another one is misdirected (RFC 9110, section 7.4).
-    pub fn of(head: &RequestHead, tunnel: Option<&Authority>) -> Result<Self, ProxyError> {
+    /// Reads a request's target. Inside a tunnel the tunnel's is the target, whatever form the request has;
+    /// a request there that names another authority is misdirected (RFC 9110, section 7.4).
+    pub fn of(head: &RequestHead, tunnel: Option<&Self>) -> Result<Self, ProxyError> {
         let host = only_host_field(&head.fields, head.version)?;
         let named = Self::named(head)?;
         match (tunnel, named) {
-            (Some(tunnel), Some(named)) if named.authority != *tunnel => {
+            (Some(tunnel), Some(named)) if named.authority != tunnel.authority => {
                 Err(ProxyError::Misdirected)
             }
-            (Some(tunnel), _) => Ok(Self { scheme: Scheme::Http, authority: tunnel.clone() }),
+            (Some(tunnel), _) => Ok(tunnel.clone()),
             (None, Some(named)) => Ok(named),
             (None, None) => host.ok_or(ProxyError::BadRequest("the request names no host")),
         }
@@ -43,7 +43,7 @@ impl Target {
             return Err(WRONG);
         }
         match target {
-            _ if head.method == Method::CONNECT => Self::authority_form(target).map(Some),
+            _ if head.is_plain_connect() => Self::authority_form(target).map(Some),
             b"*" if head.method == Method::OPTIONS => Ok(None),
             [b'/', ..] => Ok(None),
             _ => Self::absolute_form(target).map(Some),
@@ -104,13 +104,13 @@ fn only_host_field(fields: &Fields, version: Version) -> Result<Option<Target>, 
 }
 
 /// The authority asked for, without its scheme's own port, for events only.
-pub(crate) fn shown(head: &RequestHead, tunnel: Option<&Authority>) -> String {
+pub(crate) fn shown(head: &RequestHead, tunnel: Option<&Target>) -> String {
     match Target::of(head, tunnel) {
         Ok(Target { scheme, authority }) if authority.port == scheme.default_port() => {
             authority.host.to_string()
         }
         Ok(target) => target.authority.to_string(),
-        Err(_) => tunnel.map_or_else(String::new, ToString::to_string),
+        Err(_) => tunnel.map_or_else(String::new, |tunnel| tunnel.authority.to_string()),
     }
 }
 
@@ -123,11 +123,13 @@ mod tests {
         let read = |method: &str, target: &str, tunnel: Option<&str>| {
             let mut fields = Fields::default();
             fields.push("Host", b"field.test:81");
-            let tunnel = tunnel.map(|text| text.parse().unwrap());
+            let tunnel = tunnel
+                .map(|text| Target { scheme: Scheme::Https, authority: text.parse().unwrap() });
             let head = RequestHead {
                 method: method.parse().unwrap(),
                 target: target.into(),
                 version: Version::HTTP_11,
+                protocol: None,
                 fields,
             };
             Target::of(&head, tunnel.as_ref())
@@ -144,10 +146,10 @@ mod tests {
         assert_eq!(read("GET", "/http://localhost/", None), ok("http://field.test:81"));
         assert_eq!(read("OPTIONS", "*", None), ok("http://field.test:81"));
         assert_eq!(read("CONNECT", "[::1]:443", None), ok("http://[::1]:443"));
-        assert_eq!(read("GET", "/x", Some("localhost:3000")), ok("http://localhost:3000"));
+        assert_eq!(read("GET", "/x", Some("localhost:3000")), ok("https://localhost:3000"));
         assert_eq!(
-            read("GET", "http://localhost:3000/x", Some("localhost:3000")),
-            ok("http://localhost:3000")
+            read("GET", "https://localhost/x", Some("localhost:443")),
+            ok("https://localhost:443")
         );
         assert!(read("GET", "http://localhost:3001/", Some("localhost:3000")).is_err());
         for target in [

@@ -20,6 +20,7 @@ use crate::route::Upstream;
 use crate::stream::Stream;
 use crate::tunnel::Tunnel;
 use crate::upstream::{self, Relay};
+use crate::websocket::{self, Key};
 
 /// Sends the request over a connection of its own, and relays bytes if the upstream switches protocols.
 pub(crate) async fn upgrade(
@@ -29,15 +30,23 @@ pub(crate) async fn upgrade(
     upstream: &Upstream,
 ) -> Result<Response, ProxyError> {
     let asked = headers::upgrade_protocols(&head.fields, head.version);
+    let asked = head.protocol.as_deref().map(str::to_owned).or(asked).unwrap_or_default();
     headers::strip_request(&mut head.fields);
     head.fields.remove("te");
     headers::address(&mut head.fields, upstream);
-    name_protocol(&mut head.fields, asked.as_deref());
+    if head.version == Version::HTTP_2 {
+        headers::join_cookies(&mut head.fields);
+    }
+    name_protocol(&mut head.fields, &asked);
+    let key = head.protocol.is_some().then(|| Key::ask(&mut head)).transpose()?;
     let (answer, relay) = upstream::send_alone(exchange, upstream, &head, &mut client).await?;
     if answer.status == StatusCode::SWITCHING_PROTOCOLS {
-        return switch(exchange, answer, asked.as_deref(), relay);
+        return switch(exchange, answer, &asked, key.as_ref(), relay);
     }
     check(&answer)?;
+    if key.is_some() {
+        websocket::check_refusal(answer.status)?;
+    }
     let mut response = relay.into_response(answer);
     strip(&mut response.head);
     Ok(response)
@@ -46,12 +55,13 @@ pub(crate) async fn upgrade(
 fn switch(
     exchange: &Exchange,
     mut head: ResponseHead,
-    asked: Option<&str>,
+    asked: &str,
+    key: Option<&Key>,
     relay: Relay,
 ) -> Result<Response, ProxyError> {
     let switched = head.fields.members("upgrade").collect::<Vec<_>>().join(", ");
     // RFC 9110, section 15.2: HTTP/1.0 knows no such status.
-    if head.version == Version::HTTP_10 || !is_among(&switched, asked.unwrap_or_default()) {
+    if head.version == Version::HTTP_10 || !is_among(&switched, asked) {
         return Err(ProxyError::UpstreamProtocol("it switches to a protocol nobody asked for"));
     }
     let (proxy, context) = (&exchange.connection.proxy, exchange.context());
@@ -59,17 +69,18 @@ fn switch(
     let tunnel = Tunnel::open(proxy, context, TunnelKind::Upgrade, authority)
         .holding(exchange.tunnel_slot());
     strip(&mut head);
-    name_protocol(&mut head.fields, Some(&switched));
+    match key {
+        Some(key) => key.answer(&mut head)?,
+        None => name_protocol(&mut head.fields, &switched),
+    }
     let upstream: Stream = relay.into_stream();
     let switch = Some(Box::new(Switch::Tunnel(tunnel, upstream)));
     Ok(Response { switch, ..Response::empty(head) })
 }
 
-fn name_protocol(fields: &mut Fields, protocol: Option<&str>) {
-    if let Some(protocol) = protocol {
-        fields.push("Connection", b"Upgrade");
-        fields.push("Upgrade", protocol.as_bytes());
-    }
+fn name_protocol(fields: &mut Fields, protocol: &str) {
+    fields.push("Connection", b"Upgrade");
+    fields.push("Upgrade", protocol.as_bytes());
 }
 
 /// RFC 9110, section 7.8: a server must not switch to a protocol that the client did not name.

@@ -6,7 +6,7 @@ use hyper::Method;
 use super::{Action, Answer, Scope};
 use crate::authority::{Authority, Host};
 use crate::error::ProxyError;
-use crate::head::RequestHead;
+use crate::head::{RequestHead, WEBSOCKET};
 use crate::headers;
 use crate::route::{Loopback, Upstream};
 use crate::target::Target;
@@ -17,6 +17,9 @@ const OWN_HOST: &str = "tabport.invalid";
 /// Decides what to do with a request that has been authenticated.
 pub fn decide(head: &RequestHead, scope: &Scope<'_>) -> Result<Action, ProxyError> {
     headers::check_request(&head.fields)?;
+    if head.protocol.as_deref().is_some_and(|protocol| protocol != WEBSOCKET) {
+        return Err(ProxyError::UnknownProtocol);
+    }
     if head.method == Method::CONNECT && headers::announce_body(&head.fields) {
         return Err(ProxyError::BadRequest("CONNECT takes no body"));
     }
@@ -26,9 +29,10 @@ pub fn decide(head: &RequestHead, scope: &Scope<'_>) -> Result<Action, ProxyErro
     }
     let routed = scope.route.is_some_and(|route| route.takes(&target.authority));
     let upstream = upstream_for(&target, scope);
-    Ok(if head.method == Method::CONNECT {
+    let upgrades = || headers::upgrade_protocols(&head.fields, head.version).is_some();
+    Ok(if head.is_plain_connect() {
         connect(target.authority, upstream, routed)
-    } else if headers::upgrade_protocols(&head.fields, head.version).is_some() {
+    } else if head.protocol.is_some() || upgrades() {
         Action::Upgrade(upstream)
     } else {
         Action::Forward(upstream)

@@ -7,14 +7,15 @@ pub mod forward_proxy;
 
 use crate::authority::Authority;
 use crate::route::{Route, Upstream};
+use crate::target::Target;
 
 /// What is known of whoever sent a request.
 #[derive(Debug)]
 pub struct Scope<'a> {
     /// The context's route.
     pub route: Option<&'a Route>,
-    /// The authority of the tunnel that the request came through.
-    pub tunnel: Option<&'a Authority>,
+    /// What the tunnel that the request came through was opened to, and whether it speaks TLS.
+    pub tunnel: Option<&'a Target>,
 }
 
 /// What to do with a request.

@@ -47,6 +47,7 @@ pub(crate) fn request(bytes: &[u8], limits: HeadLimits) -> Parsed<RequestHead> {
     let Some(length) = length(status, bytes, limits)? else { return Ok(None) };
     let method = parsed.method.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
     let head = RequestHead {
+        protocol: None,
         method: method.ok_or(HeadError::Malformed("the method is not valid"))?,
         target: parsed.path.unwrap_or_default().as_bytes().to_vec(),
         version: version(parsed.version),

@@ -41,6 +41,7 @@ pub(crate) async fn serve(stream: Stream, connection: Arc<Connection>) -> hyper:
         .keep_alive_timeout(limits::PING_TIMEOUT)
         .max_concurrent_streams(limits::STREAMS)
         .max_header_list_size(head_bytes)
+        .enable_connect_protocol()
         .auto_date_header(false)
         .serve_connection(
             TokioIo::new(stream),
@@ -72,6 +73,10 @@ async fn serve_stream(
         let response = request::serve(&connection, head, client).await;
         response.ok_or(ClientGone)?
     };
+    if streams::ends_by().is_cancelled() {
+        // Its context was released just now: nothing of it shall still be told that.
+        return Err(ClientGone);
+    }
     if let (Some(switch), Some(upgrade)) = (response.switch, upgrade) {
         let (tasks, reset) = (&connection.proxy.tasks, streams::ends_by());
         tasks.spawn(async move {

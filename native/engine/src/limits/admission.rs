@@ -9,6 +9,7 @@ use super::{ContextLimits, Places, Rate, SOON, Slot};
 use crate::decide::Action;
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
+use crate::http2;
 
 /// What is left of one context's limits.
 pub(crate) struct Admission {
@@ -71,6 +72,8 @@ pub(crate) fn admit(exchange: &Exchange, action: &Action) -> Result<(), ProxyErr
         Action::Respond(_) => return Ok(()),
         Action::Forward(_) => Tunnel::None,
         Action::Tunnel { .. } | Action::Intercept { .. } => Tunnel::New,
+        // A tunnel may carry several HTTP/2 streams, and each may turn into a tunnel.
+        Action::Upgrade(_) if http2::is_stream() => Tunnel::New,
         Action::Upgrade(_) => exchange.connection.tunnel_slot().map_or(Tunnel::New, Tunnel::Around),
     };
     exchange.hold(admission.grant(tunnel)?);

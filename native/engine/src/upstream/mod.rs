@@ -71,6 +71,7 @@ pub(crate) async fn open_tunnel(
         method: Method::CONNECT,
         target: asked.to_string().into_bytes(),
         version: Version::HTTP_11,
+        protocol: None,
         fields: Fields::default(),
     };
     headers::address(&mut head.fields, upstream);

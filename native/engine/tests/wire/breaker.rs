@@ -253,7 +253,7 @@ async fn inside_an_intercepted_tunnel_it_answers_too() {
     fails(&mut client, request.to_owned(), 502).await;
     is_left_alone(&mut client, request.to_owned()).await;
     let mut opaque = proxy.tunnel(&context, "localhost:3000").await;
-    opaque.send("\x16\x03\x01").await;
+    opaque.send("\x00\x01\x02").await;
     opaque.ends_soon().await;
     down.listen().was_never_dialled().await;
 }

@@ -131,8 +131,8 @@ async fn an_upgrade_inside_an_intercepted_tunnel_is_one_with_it() {
     upstream.ends_soon().await;
     proxy.until("it has ended", |stats| stats.tunnels == 0).await;
     let mut again = proxy.tunnel(&context, "localhost:3000").await;
-    again.send("\x16\x03\x01").await;
-    origin.accept().await.expect("\x16\x03\x01").await;
+    again.send("\x00\x01\x02").await;
+    origin.accept().await.expect("\x00\x01\x02").await;
     client.send(context.connect("localhost:3000")).await;
     is_over(&mut client).await;
 }

@@ -150,7 +150,7 @@ impl Workspace {
     /// What a client says over HTTP/1.1, and what it waits for each time.
     fn lines(&self, way: Way) -> Vec<(String, &'static str)> {
         const OPEN: &str = " 200 OK\r\n\r\n";
-        const NO_HTTP: &str = "\x16\x03\x01";
+        const NO_HTTP: &str = "\x00\x01\x02";
         let Self { plain, routed, served, closed, local, local_closed, .. } = self;
         let get = |fields: &str| format!("GET / HTTP/1.1\r\nHost: {local}\r\n{fields}\r\n");
         let rest_of_head = (String::new(), "\r\n\r\n");

@@ -169,6 +169,6 @@ async fn a_gateway_that_is_down_is_told_inside_the_tunnel() {
     client.send("GET / HTTP/1.1\r\nHost: localhost:3000\r\n\r\n").await;
     assert_eq!(status(&client.response().await.0), 502);
     let mut client = proxy.tunnel(&context, "localhost:3000").await;
-    client.send("\x16\x03\x01").await;
+    client.send("\x00\x01\x02").await;
     assert_eq!(client.rest().await, b"");
 }

@@ -56,9 +56,9 @@ async fn row_28_tunnels_both_ways() {
     let (proxy, origin) = (Proxy::start(), Origin::start().await);
     for context in [proxy.context(), proxy.routed(origin.url())] {
         let mut client = proxy.tunnel(&context, &origin.address().to_string()).await;
-        client.send("\x16").await;
+        client.send("\x01").await;
         let mut upstream = origin.accept().await;
-        upstream.expect("\x16").await;
+        upstream.expect("\x01").await;
         holds_back(&mut client, "up").await;
         holds_back(&mut upstream, "down").await;
     }
@@ -100,7 +100,7 @@ async fn row_28_a_tunnel_that_is_not_open_yet() {
         ..Default::default()
     }));
     let mut client = proxy.tunnel(&context, LOCAL).await;
-    client.send("\x16").await;
+    client.send("\x01").await;
     let mut upstream = origin.accept().await;
     upstream.head().await;
     holds_back(&mut client, "before the gateway's answer").await;

@@ -44,7 +44,7 @@ impl Kind {
             }
             _ => proxy.tunnel(context, &origin.address().to_string()).await,
         };
-        client.send("\x16").await;
+        client.send("\x01").await;
         let mut upstream = origin.accept().await;
         match self {
             Self::Gateway => {
@@ -58,7 +58,7 @@ impl Kind {
             }
             Self::Plain | Self::Routed => {}
         }
-        upstream.expect("\x16").await;
+        upstream.expect("\x01").await;
         upstream.send("\x15").await;
         client.expect("\x15").await;
         (client, upstream)

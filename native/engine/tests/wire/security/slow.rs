@@ -156,7 +156,7 @@ async fn row_26_a_client_that_does_not_read() {
     let (proxy, origin) = (impatient(LIMIT), Origin::start().await);
     let context = proxy.routed(origin.url());
     let mut tunnel = proxy.tunnel(&context, LOCAL).await;
-    tunnel.send("\x16").await;
+    tunnel.send("\x01").await;
     is_cut_off(origin.accept().await, "a tunnel").await;
 
     let mut answered = proxy.connect().await;

@@ -1,0 +1,155 @@
+//! The listening socket in TLS: everything a client wants, multiplexed over one connection.
+
+use bytes::Bytes;
+use hyper::Method;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use tabport_engine::{ServerOptions, Timeouts};
+
+use crate::harness::{Origin, Peer, Proxy, status};
+use crate::stream::{answered, begin, get, speak, text};
+use crate::tls_client::config;
+
+fn secure() -> ServerOptions {
+    ServerOptions { secure: true, ..ServerOptions::default() }
+}
+
+#[tokio::test]
+async fn it_offers_both_versions_or_only_the_older() {
+    for (http2, offered, agreed) in [
+        (true, &["h2", "http/1.1"][..], Some(&b"h2"[..])),
+        (true, &["http/1.1"], Some(b"http/1.1")),
+        (true, &[], None),
+        (false, &["h2", "http/1.1"], Some(b"http/1.1")),
+    ] {
+        let proxy = Proxy::with(ServerOptions { http2, ..secure() });
+        let client = proxy.connect_securely(offered).await;
+        assert_eq!(client.agreed(), agreed, "{offered:?}");
+    }
+}
+
+#[tokio::test]
+async fn its_certificate_is_the_one_to_pin() {
+    let proxy = Proxy::with(secure());
+    let client = proxy.connect_securely(&[]).await;
+    let shown = client.0.get_ref().1.peer_certificates().unwrap()[0].clone();
+    let told = proxy.server.listener_certificate().unwrap();
+    assert_eq!(shown, CertificateDer::from_pem_slice(told.pem.as_bytes()).unwrap());
+    assert!(Proxy::start().server.listener_certificate().is_none());
+}
+
+#[tokio::test]
+async fn requests_and_tunnels_share_a_connection() {
+    let (proxy, origin) = (Proxy::with(secure()), Origin::start().await);
+    let context = proxy.context();
+    let mut sender = speak(proxy.connect_securely(&["h2"]).await.0).await;
+    let authority = origin.address().to_string();
+    let (response, mut up) = begin(&mut sender, Some(&context), Method::CONNECT, &authority);
+    let mut tunnelled = origin.accept().await;
+    let mut down = answered(response).await.into_body();
+    let url = origin.url();
+    let ask = get(&mut sender, &context, &url);
+    let serve = async { origin.answer("ok").await };
+    let (response, _upstream) = tokio::join!(ask, serve);
+    assert_eq!(text(response).await.0, "ok");
+    up.send_data("ping".into(), false).unwrap();
+    tunnelled.expect("ping").await;
+    tunnelled.send("pong").await;
+    assert_eq!(down.data().await.unwrap().unwrap(), "pong");
+    assert_eq!(proxy.server.stats().total.connections, 1);
+}
+
+#[tokio::test]
+async fn each_stream_says_who_it_is() {
+    let (proxy, origin) = (Proxy::with(secure()), Origin::start().await);
+    let (one, other) = (proxy.context(), proxy.context());
+    let mut sender = speak(proxy.connect_securely(&["h2"]).await.0).await;
+    let authority = origin.address().to_string();
+    let mut tunnels = Vec::new();
+    for context in [&one, &other] {
+        let (response, up) = begin(&mut sender, Some(context), Method::CONNECT, &authority);
+        let upstream = origin.accept().await;
+        tunnels.push((answered(response).await.into_body(), up, upstream));
+    }
+    let (refused, _up) = begin(&mut sender, None, Method::CONNECT, &authority);
+    assert_eq!(answered(refused).await.status(), 407);
+    proxy.server.release_context(&one.id).unwrap();
+    let (mut released, mut kept) = (tunnels.remove(0), tunnels.remove(0));
+    released.2.ends_soon().await;
+    kept.1.send_data("ping".into(), false).unwrap();
+    kept.2.expect("ping").await;
+    let (refused, _up) = begin(&mut sender, Some(&one), Method::CONNECT, &authority);
+    assert_eq!(answered(refused).await.status(), 407);
+}
+
+#[tokio::test]
+async fn http_1_1_inside_it_is_served_too() {
+    let (proxy, origin) = (Proxy::with(secure()), Origin::start().await);
+    let context = proxy.routed(origin.url());
+    let mut client = proxy.connect_securely(&["http/1.1"]).await;
+    client.send(context.get("http://localhost:3000/")).await;
+    drop(origin.answer("ok").await);
+    assert_eq!(client.response().await.1, "ok");
+    client.send(context.connect("localhost:443")).await;
+    client.expect("HTTP/1.1 200 OK\r\n\r\n").await;
+    let trusting = config(&proxy.server.certificate_authority().pem, &["http/1.1"]);
+    let mut inside = client.shake_hands("localhost", trusting).await.unwrap();
+    inside.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    assert!(origin.accept().await.head().await.starts_with("GET / HTTP/1.1\r\n"));
+}
+
+#[tokio::test]
+async fn tls_inside_a_stream_is_looked_into() {
+    let (proxy, origin) = (Proxy::with(secure()), Origin::start().await);
+    let context = proxy.routed(origin.url());
+    let mut sender = speak(proxy.connect_securely(&["h2"]).await.0).await;
+    let (response, mut up) = begin(&mut sender, Some(&context), Method::CONNECT, "localhost:443");
+    let mut down = answered(response).await.into_body();
+    let trusting = config(&proxy.server.certificate_authority().pem, &["http/1.1"]);
+    let name = "localhost".try_into().unwrap();
+    let mut tls = rustls::ClientConnection::new(trusting.into(), name).unwrap();
+    while tls.is_handshaking() {
+        let mut flight = Vec::new();
+        while tls.wants_write() {
+            tls.write_tls(&mut flight).unwrap();
+        }
+        up.send_data(flight.into(), false).unwrap();
+        if tls.wants_read() && tls.is_handshaking() {
+            let data = down.data().await.unwrap().unwrap();
+            down.flow_control().release_capacity(data.len()).unwrap();
+            tls.read_tls(&mut &data[..]).unwrap();
+            tls.process_new_packets().unwrap();
+        }
+    }
+    let mut request = Vec::new();
+    std::io::Write::write_all(&mut tls.writer(), b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .unwrap();
+    while tls.wants_write() {
+        tls.write_tls(&mut request).unwrap();
+    }
+    up.send_data(Bytes::from(request), false).unwrap();
+    assert!(origin.accept().await.head().await.starts_with("GET / HTTP/1.1\r\n"));
+}
+
+#[tokio::test]
+async fn what_speaks_no_tls_gets_nothing() {
+    let (proxy, origin) = (Proxy::with(secure()), Origin::start().await);
+    let context = proxy.context();
+    let mut client = proxy.connect().await;
+    client.send(context.get(&origin.url())).await;
+    let answer = client.rest().await;
+    assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
+    origin.was_never_dialled().await;
+    let mut still = proxy.connect_securely(&["http/1.1"]).await;
+    still.send("GET http://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    assert_eq!(status(&still.response().await.0), 407);
+}
+
+#[tokio::test]
+async fn a_handshake_that_stalls_ends_in_time() {
+    let tls_handshake = std::time::Duration::from_millis(100);
+    let timeouts = Timeouts { tls_handshake, ..Timeouts::default() };
+    let proxy = Proxy::with(ServerOptions { timeouts, ..secure() });
+    let mut silent: Peer = proxy.connect().await;
+    assert_eq!(silent.ends_soon().await, b"");
+}

@@ -1,0 +1,69 @@
+//! Clients that speak TLS, and trust the proxy's own authority alone.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::harness::{Context, DEADLINE, Peer, Proxy};
+
+/// How a client shakes hands.
+pub(crate) fn config(authority: &str, alpn: &[&str]) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    config
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
+    /// Shakes hands for this name, or says why not.
+    pub(crate) async fn shake_hands(
+        self,
+        name: &str,
+        config: ClientConfig,
+    ) -> io::Result<Peer<TlsStream<S>>> {
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let handshake = TlsConnector::from(Arc::new(config)).connect(name, self.0);
+        timeout(DEADLINE, handshake).await.expect("the handshake ends").map(Peer)
+    }
+}
+
+impl Proxy {
+    /// A client inside TLS, inside a tunnel to this authority.
+    pub(crate) async fn inside(
+        &self,
+        context: &Context,
+        authority: &str,
+        alpn: &[&str],
+    ) -> Peer<TlsStream<TcpStream>> {
+        let host = authority.rsplit_once(':').unwrap().0.trim_matches(['[', ']']);
+        let config = config(&self.server.certificate_authority().pem, alpn);
+        self.tunnel(context, authority).await.shake_hands(host, config).await.unwrap()
+    }
+
+    /// A client of a secure listener.
+    pub(crate) async fn connect_securely(&self, alpn: &[&str]) -> Peer<TlsStream<TcpStream>> {
+        let config = config(&self.server.certificate_authority().pem, alpn);
+        self.connect().await.shake_hands("127.0.0.1", config).await.unwrap()
+    }
+}
+
+impl<S> Peer<TlsStream<S>> {
+    /// The protocol agreed on.
+    pub(crate) fn agreed(&self) -> Option<&[u8]> {
+        self.0.get_ref().1.alpn_protocol()
+    }
+}
