@@ -53,13 +53,21 @@ export declare class ProxyServer {
   /**
    * Starts a proxy with any of its options.
    *
-   * @throws Rejects with `ERR_TABPORT_CERTIFICATE` when `extraCa` holds no certificate that can be read,
+   * @throws Rejects with `ERR_TABPORT_CERTIFICATE` when `extraCa` holds no certificate that can be read, or no
+   * authority can be made or kept as `certificates` asks,
    * `ERR_TABPORT_NON_LOOPBACK` when the host is not loopback and `allowNonLoopback` is not set,
    * `ERR_TABPORT_NO_FREE_PORT` when all ports of `autoPort` are in use, and otherwise as `start` does.
    */
   static listen(options?: ListenOptions): Promise<ProxyServer>
   /** The TCP port it listens on; after `stop()`, the one it listened on. */
   port(): number
+  /**
+   * The authority that clients have to trust, for `https://` to routed loopback names and for a secure listener.
+   * Its key never leaves the addon.
+   */
+  certificateAuthority(): Certificate
+  /** The certificate of a secure listener, to be pinned; `null` where the listener is not secure. */
+  listenerCertificate(): Certificate | null
   /**
    * Makes the context of a tab. One that the same `WebContents` already had is released.
    *
@@ -92,6 +100,32 @@ export interface AutoPort {
   start: number
   /** How many ports to try, from 1 to 65535. No port after 65535 is tried. */
   attempts: number
+}
+
+/** A certificate. */
+export interface Certificate {
+  /** In PEM (RFC 7468). */
+  pem: string
+  /** `sha256/` and the SHA-256 of the certificate's DER in base64, as Electron's `certificate.fingerprint`. */
+  fingerprint: string
+}
+
+/**
+ * The authority that signs the certificates which clients are shown: for `https://` inside tunnels to routed
+ * loopback names, and for a secure listener. It can only sign for `localhost`, everything below it,
+ * `127.0.0.0/8`, `::1` and `names`.
+ */
+export interface CertificateOptions {
+  /**
+   * A folder to keep the authority in, so that it stays the same from one start to the next; made where it
+   * is missing, for this user alone. Without one it is made anew each time, and exists in memory only.
+   */
+  directory?: string
+  /**
+   * Further names that the authority may sign for, DNS names (with all below them) and IP addresses. A secure
+   * listener's certificate holds them too.
+   */
+  names?: string[]
 }
 
 /** When a context stops dialling an upstream (a scheme, a host and a port), and for how long. */
@@ -274,11 +308,21 @@ export interface ListenOptions {
   /** Takes the first free port of a range. Not together with `port`. */
   autoPort?: AutoPort
   /**
-   * Whether HTTP/2 by prior knowledge is served beside HTTP/1.1, on the same port.
+   * Whether HTTP/2 is served beside HTTP/1.1, on the same port: by prior knowledge, and inside TLS by ALPN.
    *
    * @defaultValue `true`
    */
   http2?: boolean
+  /**
+   * Whether the proxy itself is spoken to in TLS, as `https://127.0.0.1:port`, with a certificate of its own
+   * authority. A browser then sends everything over one HTTP/2 connection, without the limits it sets itself
+   * for HTTP/1.1. Plain requests are not served on that port.
+   *
+   * @defaultValue `false`
+   */
+  secure?: boolean
+  /** The authority that clients have to trust. */
+  certificates?: CertificateOptions
   /** PEM certificates that are trusted for upstreams in addition to the platform's roots. */
   extraCa?: string
   /**
@@ -434,7 +478,7 @@ export interface ProxyTimeouts {
    */
   connect?: number
   /**
-   * The TLS handshake with an upstream.
+   * A TLS handshake, with an upstream or with a client.
    *
    * @defaultValue `10000`
    */

@@ -14,6 +14,7 @@ use tabport_engine::authority::Authority;
 use tabport_engine::{Bind, ServerOptions, Timeouts};
 
 use crate::argument::{Argument, Fields};
+use crate::certificate::{self, CertificateOptions};
 use crate::error::Failure;
 use crate::limits::{self, ProxyLimits};
 use crate::queue::EventQueue;
@@ -32,10 +33,18 @@ pub struct ListenOptions {
     pub port: Option<u32>,
     /// Takes the first free port of a range. Not together with `port`.
     pub auto_port: Option<AutoPort>,
-    /// Whether HTTP/2 by prior knowledge is served beside HTTP/1.1, on the same port.
+    /// Whether HTTP/2 is served beside HTTP/1.1, on the same port: by prior knowledge, and inside TLS by ALPN.
     ///
     /// @defaultValue `true`
     pub http2: Option<bool>,
+    /// Whether the proxy itself is spoken to in TLS, as `https://127.0.0.1:port`, with a certificate of its own
+    /// authority. A browser then sends everything over one HTTP/2 connection, without the limits it sets itself
+    /// for HTTP/1.1. Plain requests are not served on that port.
+    ///
+    /// @defaultValue `false`
+    pub secure: Option<bool>,
+    /// The authority that clients have to trust.
+    pub certificates: Option<CertificateOptions>,
     /// PEM certificates that are trusted for upstreams in addition to the platform's roots.
     pub extra_ca: Option<String>,
     /// The address really dialled for an authority, `host:port` to `ip:port`, as curl's `--connect-to`: for
@@ -89,7 +98,7 @@ pub struct ProxyTimeouts {
     ///
     /// @defaultValue `10000`
     pub connect: Option<u32>,
-    /// The TLS handshake with an upstream.
+    /// A TLS handshake, with an upstream or with a client.
     ///
     /// @defaultValue `10000`
     pub tls_handshake: Option<u32>,
@@ -154,6 +163,8 @@ pub(crate) fn listen(options: Unknown<'_>) -> Result<Start, Failure> {
         "port",
         "autoPort",
         "http2",
+        "secure",
+        "certificates",
         "extraCa",
         "connectTo",
         "upstreamProxy",
@@ -171,6 +182,12 @@ pub(crate) fn listen(options: Unknown<'_>) -> Result<Start, Failure> {
     let mut options = ServerOptions {
         bind: bind(&fields)?,
         http2: fields.get("http2")?.map_or(Ok(defaults.http2), |http2| http2.boolean())?,
+        secure: fields.get("secure")?.map_or(Ok(false), |secure| secure.boolean())?,
+        certificates: fields
+            .get("certificates")?
+            .map(certificate::options)
+            .transpose()?
+            .unwrap_or_default(),
         allow_non_loopback: fields.get("allowNonLoopback")?.map_or(Ok(false), |it| it.boolean())?,
         extra_ca: fields.get("extraCa")?.map(|pem| pem.string()).transpose()?,
         connect_to: fields.get("connectTo")?.map(connect_to).transpose()?.unwrap_or_default(),

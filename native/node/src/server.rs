@@ -8,6 +8,7 @@ use napi_derive::napi;
 use tabport_engine::Server;
 
 use crate::argument::Argument;
+use crate::certificate::Certificate;
 use crate::error::{Failure, guard, throwing};
 use crate::lifetime::Lifetime;
 use crate::options::{self, Start};
@@ -94,7 +95,8 @@ impl ProxyServer {
 
     /// Starts a proxy with any of its options.
     ///
-    /// @throws Rejects with `ERR_TABPORT_CERTIFICATE` when `extraCa` holds no certificate that can be read,
+    /// @throws Rejects with `ERR_TABPORT_CERTIFICATE` when `extraCa` holds no certificate that can be read, or no
+    /// authority can be made or kept as `certificates` asks,
     /// `ERR_TABPORT_NON_LOOPBACK` when the host is not loopback and `allowNonLoopback` is not set,
     /// `ERR_TABPORT_NO_FREE_PORT` when all ports of `autoPort` are in use, and otherwise as `start` does.
     #[napi(ts_args_type = "options?: ListenOptions", ts_return_type = "Promise<ProxyServer>")]
@@ -109,6 +111,19 @@ impl ProxyServer {
     #[napi]
     pub fn port(&self, env: Env) -> napi::Result<u32> {
         throwing(env, || Ok(self.server.local_addr().port().into()))
+    }
+
+    /// The authority that clients have to trust, for `https://` to routed loopback names and for a secure listener.
+    /// Its key never leaves the addon.
+    #[napi]
+    pub fn certificate_authority(&self, env: Env) -> napi::Result<Certificate> {
+        throwing(env, || Ok(self.server.certificate_authority().into()))
+    }
+
+    /// The certificate of a secure listener, to be pinned; `null` where the listener is not secure.
+    #[napi(ts_return_type = "Certificate | null")]
+    pub fn listener_certificate(&self, env: Env) -> napi::Result<Option<Certificate>> {
+        throwing(env, || Ok(self.server.listener_certificate().map(Into::into)))
     }
 
     /// Makes the context of a tab. One that the same `WebContents` already had is released.
