@@ -26,7 +26,7 @@ fn run(mut data: &[u8]) -> Option<()> {
     let action = forward_proxy::decide(&head, &scope).ok()?;
     let asked = Target::of(&head, tunnel.as_ref()).expect("what was decided has a target");
     if let Some(tunnel) = &tunnel {
-        assert_eq!(asked.authority, *tunnel, "a request left its tunnel");
+        assert_eq!(asked, *tunnel, "a request left its tunnel");
     }
     match &action {
         Action::Forward(upstream) | Action::Upgrade(upstream) => {

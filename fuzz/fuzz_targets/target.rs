@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use hyper::{Method, Uri};
 use libfuzzer_sys::fuzz_target;
 use tabport_engine::authority::{Authority, Host};
+use tabport_engine::head::RequestHead;
 use tabport_engine::target::Target;
 use tabport_fuzz::{input, rules};
 
@@ -22,8 +23,8 @@ fn run(mut data: &[u8]) -> Option<()> {
     let target = Target::of(&head, tunnel.as_ref()).ok()?;
     check_authority(&target.authority);
     match tunnel {
-        Some(tunnel) => assert_eq!(target.authority, tunnel, "a request left its tunnel"),
-        None => check_reading(&head.target, &head.method, &target),
+        Some(tunnel) => assert_eq!(target, tunnel, "a request left its tunnel"),
+        None => check_reading(&head, &target),
     }
     Some(())
 }
@@ -40,10 +41,11 @@ fn check_authority(authority: &Authority) {
 }
 
 /// Another parser reads the same host and port, or none.
-fn check_reading(text: &[u8], method: &Method, target: &Target) {
-    let Ok(uri) = Uri::try_from(text) else { return };
+fn check_reading(head: &RequestHead, target: &Target) {
+    let plain_connect = head.method == Method::CONNECT && head.protocol.is_none();
+    let Ok(uri) = Uri::try_from(&head.target[..]) else { return };
     let Some(authority) = uri.authority() else { return };
-    assert_eq!(uri.scheme_str().is_none(), method == Method::CONNECT, "{uri}");
+    assert_eq!(uri.scheme_str().is_none(), plain_connect, "{uri}");
     let port = authority.port_u16().unwrap_or(target.scheme.default_port());
     let host: Host = authority.host().parse().expect("one parser's host is the other's");
     assert_eq!((host, port), (target.authority.host.clone(), target.authority.port), "{uri}");

@@ -4,9 +4,10 @@
 //! is left is a request's head as HTTP/1.1 has it.
 
 use hyper::{Method, Version};
-use tabport_engine::authority::Authority;
+use tabport_engine::authority::Scheme;
 use tabport_engine::fields::Fields;
 use tabport_engine::head::RequestHead;
+use tabport_engine::target::Target;
 use tabport_engine::{Route, RouteFields};
 
 /// More than the engine reads, and adds.
@@ -50,26 +51,37 @@ pub fn route(data: &mut &[u8]) -> Option<Option<Route>> {
     }
 }
 
-/// A line with a tunnel's authority, or without one; `None` if it is not valid.
-pub fn tunnel(data: &mut &[u8]) -> Option<Option<Authority>> {
-    match line(data)? {
+/// A line with a tunnel's authority, after `https://` where it speaks TLS, or without one; `None` if it is not
+/// valid.
+pub fn tunnel(data: &mut &[u8]) -> Option<Option<Target>> {
+    let text = line(data)?;
+    let (scheme, authority) = match text.strip_prefix("https://") {
+        Some(authority) => (Scheme::Https, authority),
+        None => (Scheme::Http, text),
+    };
+    match authority {
         "" => Some(None),
-        text => text.parse().ok().map(Some),
+        text => Some(Some(Target { scheme, authority: text.parse().ok()? })),
     }
 }
 
-/// A request's head, read by a parser that is not the engine's.
+/// A request's head, read by a parser that is not the engine's. A field `protocol` stands for what an extended
+/// CONNECT has as a pseudo-field.
 pub fn head(data: &[u8]) -> Option<RequestHead> {
     let mut storage = [httparse::EMPTY_HEADER; MOST_FIELDS];
     let mut request = httparse::Request::new(&mut storage);
     if !request.parse(data).ok()?.is_complete() {
         return None;
     }
+    let mut fields = collect(request.headers);
+    let protocol = fields.get("protocol").map(|name| String::from_utf8_lossy(name).into());
+    fields.remove("protocol");
     Some(RequestHead {
         method: Method::from_bytes(request.method?.as_bytes()).ok()?,
         target: request.path?.as_bytes().to_vec(),
         version: if request.version? == 0 { Version::HTTP_10 } else { Version::HTTP_11 },
-        fields: collect(request.headers),
+        protocol,
+        fields,
     })
 }
 

@@ -5,7 +5,7 @@
 //! that the tunnel was opened to. Everything else is relayed unread to where the route leads. The bytes that
 //! were looked at are not lost.
 
-mod opening;
+pub(crate) mod opening;
 
 use std::future::poll_fn;
 use std::io;

@@ -52,7 +52,8 @@ pub struct ContextLimits {
     /// they are answered, and among `tunnels` from their head on: a page with many `WebSocket`s can still
     /// load. Beyond it the answer is 503 with `Retry-After`.
     pub concurrent_requests: Option<NonZeroU32>,
-    /// Tunnels at once, by CONNECT or upgrade; an upgrade inside an intercepted tunnel is one with it.
+    /// Tunnels at once, by CONNECT or upgrade; an upgrade inside an intercepted tunnel is one with it, unless
+    /// that speaks HTTP/2 and may carry several.
     /// Beyond it the answer is 503 with `Retry-After`.
     pub tunnels: Option<NonZeroU32>,
     /// How fast requests may come. Beyond it the answer is 429 with `Retry-After`.
