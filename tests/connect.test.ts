@@ -3,7 +3,6 @@ import http from 'node:http'
 import tls from 'node:tls'
 import { request } from 'undici'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { ca } from './support/certificates.ts'
 import { connectTunnel, undiciAgent } from './support/clients.ts'
 import { startBait, startRawOrigin, startTlsOrigin, startWorkspace, text } from './support/origin.ts'
 import { until } from './support/poll.ts'
@@ -61,14 +60,14 @@ describe('to a loopback name, with a route', () => {
     expect([origin.connections, bait.connections]).toEqual([0, 0])
   })
 
-  test('TLS inside goes to where the route leads', async () => {
+  test('TLS inside is shaken hands with here, and goes to where the route leads', async () => {
     const bait = await startBait()
     const port = bait?.port ?? 0
     const origin = await startTlsOrigin(text('over TLS'))
     const proxy = await startProxy(previewTo(origin.port, `${port}-ws`))
     const context = proxy.createContext(1, { upstream: 'https://{port}-ws.preview.test' })
     const { socket } = await connectTunnel(proxy, context, `localhost:${port}`)
-    const secure = tls.connect({ socket, ca, servername: 'localhost' })
+    const secure = tls.connect({ socket, ca: proxy.certificateAuthority().pem, servername: 'localhost' })
     onTestFinished(() => {
       secure.destroy()
     })

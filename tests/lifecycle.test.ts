@@ -18,8 +18,8 @@ import { until, within } from './support/poll.ts'
 import { basic, startProxy } from './support/proxy.ts'
 
 const SECOND = 1_000
-/** The beginning of a TLS record: what is not HTTP is tunnelled. */
-const TLS_RECORD = Buffer.from([0x16, 0x03, 0x01])
+/** Neither HTTP nor TLS: it is tunnelled. */
+const OPAQUE = Buffer.from([0x00, 0x01, 0x02])
 const ZERO = { contexts: 0, connections: 0, requests: 0, tunnels: 0, upstreamConnections: 0 }
 
 describe('releaseContext', () => {
@@ -158,7 +158,7 @@ function tunnelEnd(socket: Socket): LiveEnd {
   }
   const move = () => {
     const back = once(socket, 'data')
-    socket.write(TLS_RECORD)
+    socket.write(OPAQUE)
     return back
   }
   return { what: 'a tunnel', cut: () => cut, move }

@@ -109,7 +109,7 @@ test('row 20, X-Cmux-* spoof protection: nor by the fields of a CONNECT, to a ga
   const client = await RawClient.connect(proxy.port())
   client.send(connectTo({ context, authority }).replace('\r\n\r\n', `\r\n${SPOOFED}\r\n`))
   expect((await client.head()).status).toBe(200)
-  client.send(Uint8Array.of(0x16, 3, 1))
+  client.send(Uint8Array.of(0, 1, 2))
   await until('the tunnel', () => origin.seen.length === 1)
   expect(origin.seen).toMatchObject([{ method: 'CONNECT' }])
   expect(JSON.stringify(origin.seen)).not.toContain('spoofed')
