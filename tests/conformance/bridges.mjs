@@ -13,18 +13,23 @@ const LONGEST_HEAD = 64 * 1024
 /** By CONNECT, over HTTP/1.1. `through` says where the proxy is, who asks and for what. */
 export const connectBridge = (through) =>
   startBridge(async (client) => {
-    const { socket, head, status } = await new Promise((resolve, reject) => {
-      const { port, authorization, authority } = through
-      const headers = { Host: authority, 'Proxy-Authorization': authorization }
-      http
-        .request({ host: '127.0.0.1', port, method: 'CONNECT', path: authority, headers, agent: false })
-        .once('connect', (response, socket, head) => resolve({ socket, head, status: response.statusCode }))
-        .once('error', reject)
-        .end()
-    })
-    if (head.length > 0) socket.unshift(head)
+    const { socket, status } = await openTunnel(through)
     await passOn(client, socket, status)
   })
+
+/** Asks for a tunnel, and gives its bytes whatever the answer was. */
+export async function openTunnel({ port, authorization, authority }) {
+  const { socket, head, status } = await new Promise((resolve, reject) => {
+    const headers = { Host: authority, 'Proxy-Authorization': authorization }
+    http
+      .request({ host: '127.0.0.1', port, method: 'CONNECT', path: authority, headers, agent: false })
+      .once('connect', (response, socket, head) => resolve({ socket, head, status: response.statusCode }))
+      .once('error', reject)
+      .end()
+  })
+  if (head.length > 0) socket.unshift(head)
+  return { socket, status }
+}
 
 /** By CONNECT over HTTP/2 with prior knowledge: all tunnels are streams of one connection. */
 export async function http2Bridge({ port, authorization, authority }) {
@@ -33,10 +38,7 @@ export async function http2Bridge({ port, authorization, authority }) {
   const bridge = await startBridge(async (client) => {
     const request = { ':method': 'CONNECT', ':authority': authority, 'proxy-authorization': authorization }
     const stream = session.request(request)
-    const status = await new Promise((resolve, reject) => {
-      stream.once('response', (headers) => resolve(headers[':status'])).once('error', reject)
-    })
-    await passOn(client, stream, status)
+    await passOn(client, stream, (await answerOf(stream))[':status'])
   })
   return {
     ...bridge,
@@ -46,6 +48,12 @@ export async function http2Bridge({ port, authorization, authority }) {
     },
   }
 }
+
+/** The fields that a stream is answered with. */
+export const answerOf = (stream) =>
+  new Promise((resolve, reject) => {
+    stream.once('response', resolve).once('error', reject)
+  })
 
 /** By an upgrade whose request target is in absolute-form: only its head is written anew. */
 export const absoluteFormBridge = ({ port, authorization, authority }) =>
@@ -60,7 +68,7 @@ export const absoluteFormBridge = ({ port, authorization, authority }) =>
   })
 
 /** A listener on 127.0.0.1 that hands every connection to `carry`; one that cannot be carried is reset. */
-async function startBridge(carry) {
+export async function startBridge(carry) {
   const clients = new Set()
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
     clients.add(client)
@@ -78,18 +86,18 @@ async function startBridge(carry) {
 }
 
 /** A refusal is told to the fuzzing client, so that its report shows it. */
-async function passOn(client, upstream, status) {
+export async function passOn(client, upstream, status) {
   if (status === 200) return splice(client, upstream)
   upstream.on('error', () => {}).destroy()
   client.end(`HTTP/1.1 ${status} From The Proxy\r\nContent-Length: 0\r\n\r\n`)
 }
 
 /** Each direction ends by itself; what breaks one breaks both. */
-async function splice(client, upstream) {
+export async function splice(client, upstream) {
   await Promise.all([pipeline(client, upstream), pipeline(upstream, client)])
 }
 
-async function readHead(client) {
+export async function readHead(client) {
   let read = Buffer.alloc(0)
   while (read.length < LONGEST_HEAD) {
     const end = read.indexOf(END_OF_HEAD)

@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { ProxyServer } from 'tabport'
 import { WebSocketServer } from 'ws'
 import { absoluteFormBridge, connectBridge, http2Bridge } from './bridges.mjs'
+import { extendedConnectBridge, wssBridge } from './secure-bridges.mjs'
 
 const DIRECT = 'direct'
 /** A tab without a route, and one whose loopback leads to the echo server's machine: its tunnels are looked into. */
@@ -19,6 +20,8 @@ const WAYS = [
   { name: 'absolute-form upgrade in a routed tab', bridge: absoluteFormBridge, tab: ROUTED },
   { name: 'CONNECT over HTTP/2', bridge: http2Bridge, tab: OPEN },
   { name: 'CONNECT over HTTP/2 in a routed tab', bridge: http2Bridge, tab: ROUTED },
+  { name: 'an upgrade inside TLS', bridge: wssBridge, tab: ROUTED },
+  { name: 'extended CONNECT inside TLS', bridge: extendedConnectBridge, tab: ROUTED },
 ]
 
 /** Starts an echo server, a proxy, and the ways there. `tunnels` tells how many the proxy has opened. */
@@ -29,7 +32,9 @@ export async function openPaths() {
   for (const [id, { bridge, tab }] of WAYS.entries()) {
     const { username, password } = proxy.createContext(id, tab.route)
     const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
-    bridges.push(await bridge({ port: proxy.port(), authorization, authority: `${tab.asks}:${echo.address().port}` }))
+    const ca = proxy.certificateAuthority().pem
+    const authority = `${tab.asks}:${echo.address().port}`
+    bridges.push(await bridge({ port: proxy.port(), ca, authorization, authority }))
   }
   return {
     paths: [
