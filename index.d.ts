@@ -206,8 +206,8 @@ export interface ContextLimits {
    */
   concurrentRequests?: number
   /**
-   * Tunnels at once: by CONNECT, as browsers open `https:` and `ws:` (a WebSocket inside is one with it), or by
-   * an upgrade. A further one is answered 503 with `Retry-After`.
+   * Tunnels at once: by CONNECT, as browsers open `https:` and `ws:` (a WebSocket inside is one with it; over
+   * HTTP/2 each is one of its own), or by an upgrade. A further one is answered 503 with `Retry-After`.
    *
    * @defaultValue `0`
    */
