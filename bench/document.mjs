@@ -24,6 +24,10 @@ const METHOD = `## How it is measured
 - A ratio on a quiet machine repeats within about 5 %, on a busy one not at all: \`pass within 5 %\` marks what lies that near
   to its bound. Figures of two runs cannot be compared, ratios can.`
 
+const RELAY = `The column \`bare-relay\` is what that contender comes to by the same measure in the same rounds. It only moves bytes: where
+it does not reach a goal on new tunnels or small messages itself, no proxy in user space can be expected to on this machine. For
+bulk it is no bound, since tabport moves larger pieces at a time.`
+
 export function document(results, contenders) {
   const { machine, rounds, starts, date } = results
   const { cpu, cores, virtual, memoryGiB, kernel, node, rust, revision, versions } = machine
@@ -44,6 +48,8 @@ ${used.join(', ')}.
 ## What is asked of tabport
 
 ${asMarkdown(goalRows(results.goals))}
+
+${RELAY}
 
 ${METHOD}
 

@@ -1,11 +1,13 @@
 // What is asked of tabport in each workload: what it must reach, and what it aims at. Every figure is compared with
-// another contender's of the same run, or with a plain number where the proxy's own cost is meant.
+// another contender's of the same run, or with a plain number where the proxy's own cost is meant. Beside it stands
+// what the bare relay, which only moves bytes, comes to by the same measure.
 import { median, paired, spread } from './statistics.mjs'
 
 /** A machine that does nothing else still repeats a ratio only this well. */
 const NOISE = 0.05
 
 const OURS = 'tabport'
+const RELAY = 'bare-relay'
 const HYPER = 'hyper-2x1'
 const HYPER_MULTI = 'hyper-multi'
 
@@ -26,14 +28,14 @@ const GOALS = [
   faster('get64', 'proxy-chain', 5),
   cheap('get64', 'µs', 13),
   atMost('get1', `added p50 / ${HYPER}'s`, 'x', 1.15, 1, addedTo(HYPER)),
-  atMost('get1', 'added p50', 'µs', undefined, 30, (results) => spread(ours(results, 'get1')?.added ?? [])),
+  atMost('get1', 'added p50', 'µs', undefined, 30, (results, name) => spread(of(results, 'get1', name)?.added ?? [])),
   faster('bodyDown', HYPER, 0.95, 1.1),
   cheap('bodyDown', 's/GiB', 0.35),
   faster('bodyUp', HYPER, 0.95, 1),
   cheap('bodyUp', 's/GiB', 0.35),
   faster('open', HYPER_MULTI, 1),
   faster('open', 'node-plain', 2.3),
-  faster('open', 'bare-relay', undefined, 0.95),
+  faster('open', RELAY, undefined, 0.95),
   ...['bulkDown', 'bulkUp'].flatMap((key) => [
     faster(key, 'squid', 1.15),
     faster(key, HYPER_MULTI, 1.8),
@@ -42,18 +44,20 @@ const GOALS = [
   ]),
   faster('webSocket', HYPER_MULTI, 1),
   faster('webSocket', 'node-plain', 1.35),
-  faster('webSocket', 'bare-relay', undefined, 0.97),
-  atMost('idle', 'memory of an idle tunnel', 'KiB', 4, 3, (results) => only(results.memory?.[OURS]?.kibPerTunnel)),
+  faster('webSocket', RELAY, undefined, 0.97),
+  atMost('idle', 'memory of an idle tunnel', 'KiB', 4, 3, (results, name) =>
+    only(results.memory?.[name]?.kibPerTunnel),
+  ),
   // A few descriptors of the runtime's own are shared by thousands of tunnels.
-  atMost('idle', 'descriptors of a tunnel', '', 2, undefined, (results) =>
-    only(rounded(results.memory?.[OURS]?.descriptorsPerTunnel)),
+  atMost('idle', 'descriptors of a tunnel', '', 2, undefined, (results, name) =>
+    only(rounded(results.memory?.[name]?.descriptorsPerTunnel)),
   ),
   { key: 'idle', what: 'tunnels alive / asked for', unit: 'x', must: 1, measured: alive, exact: true },
-  atMost('start', 'memory over bare Node', 'MiB', 4, 2, (results) => grown(results.startup)),
-  atMost('start', 'start call', 'ms', 5, 1, (results) => results.startup?.[OURS]?.startMs),
-  atMost('start', 'require', 'ms', 20, 10, (results) => results.startup?.[OURS]?.requireMs),
+  atMost('start', 'memory over bare Node', 'MiB', 4, 2, (results, name) => grown(results.startup?.[name])),
+  atMost('start', 'start call', 'ms', 5, 1, (results, name) => results.startup?.[name]?.startMs),
+  atMost('start', 'require', 'ms', 20, 10, (results, name) => results.startup?.[name]?.requireMs),
   faster('h2', HYPER_MULTI, 1, 1.1),
-  atMost('busy', 'p99 / with an idle thread', 'x', 2, 1.2, (results) => results.busy?.[OURS]?.blocked),
+  atMost('busy', 'p99 / with an idle thread', 'x', 2, 1.2, (results, name) => results.busy?.[name]?.blocked),
 ]
 
 const TITLES = { idle: 'Idle tunnels', start: 'Start', busy: "Host's thread blocked 20 of 40 ms" }
@@ -61,11 +65,13 @@ const TITLES = { idle: 'Idle tunnels', start: 'Start', busy: "Host's thread bloc
 /** Every goal whose figure was measured, with the figure and a word for each bound. */
 export function judge(results) {
   return GOALS.flatMap((goal) => {
-    const measured = goal.measured(results)
+    const measured = goal.measured(results, OURS)
     if (measured === undefined) return []
     const { key, what, unit, must, aim } = goal
     const title = results.workloads.find((workload) => workload.key === key)?.title ?? TITLES[key]
-    return [{ key, title, what, unit, must, aim, measured, atMost: goal.atMost ?? false, ...verdicts(goal, measured) }]
+    const relay = goal.measured(results, RELAY)?.median
+    const atMost = goal.atMost ?? false
+    return [{ key, title, what, unit, must, aim, measured, relay, atMost, ...verdicts(goal, measured) }]
   })
 }
 
@@ -79,33 +85,32 @@ function verdicts(goal, { median: figure }) {
   return { mustVerdict: verdict(goal.must), aimVerdict: verdict(goal.aim) }
 }
 
-function ours(results, key, name = OURS) {
+function of(results, key, name) {
   return results.workloads.find((workload) => workload.key === key)?.contenders[name]
 }
 
 function rateTo(key, than) {
-  return (results) => spread(paired(ours(results, key)?.rates, ours(results, key, than)?.rates))
+  return (results, name) => spread(paired(of(results, key, name)?.rates, of(results, key, than)?.rates))
 }
 
 /** Of medians: a difference of two latencies is too small a number to be divided by in every round. */
 function addedTo(than) {
-  return (results) => {
-    const [own, theirs] = [OURS, than].map((name) => median(ours(results, 'get1', name)?.added ?? []))
+  return (results, name) => {
+    const [own, theirs] = [name, than].map((one) => median(of(results, 'get1', one)?.added ?? []))
     return only(own === undefined || theirs === undefined ? undefined : own / theirs)
   }
 }
 
 function cpu(key) {
-  return (results) => only(ours(results, key)?.cpu)
+  return (results, name) => only(of(results, key, name)?.cpu)
 }
 
-function alive({ memory }) {
-  const { alive: living, asked } = memory?.[OURS] ?? {}
+function alive({ memory }, name) {
+  const { alive: living, asked } = memory?.[name] ?? {}
   return only(asked && living / asked)
 }
 
-function grown(startup) {
-  const kib = startup?.[OURS]?.grownKiB
+function grown({ grownKiB: kib } = {}) {
   return kib && { median: kib.median / 1024, min: kib.min / 1024, max: kib.max / 1024 }
 }
 

@@ -2,15 +2,16 @@
 
 /** The goals as rows of text, the header first. */
 export function goalRows(goals) {
-  const header = ['workload', 'measured', 'must', 'aim', 'figure', 'range', 'must?', 'aim?']
+  const header = ['workload', 'measured', 'must', 'aim', 'figure', 'range', 'bare-relay', 'must?', 'aim?']
   return [header, ...goals.map(goalRow)]
 }
 
-function goalRow({ title, what, unit, must, aim, measured, atMost, mustVerdict = '', aimVerdict = '' }) {
+function goalRow({ title, what, unit, must, aim, measured, relay, atMost, mustVerdict = '', aimVerdict = '' }) {
   const bound = (value) => (value === undefined ? '' : `${atMost ? '≤ ' : '≥ '}${withUnit(value, unit)}`)
   const { median, min, max } = measured
   const range = min === undefined ? '' : `${figure(min)}–${figure(max)}`
-  return [title, what, bound(must), bound(aim), withUnit(median, unit), range, mustVerdict, aimVerdict]
+  const beside = relay === undefined ? '' : withUnit(relay, unit)
+  return [title, what, bound(must), bound(aim), withUnit(median, unit), range, beside, mustVerdict, aimVerdict]
 }
 
 /** One workload as rows: each contender's rate, its ratio to direct, its latency and its cost. */
