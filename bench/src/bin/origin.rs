@@ -1,10 +1,13 @@
 //! The origin: fast enough that it is never what is measured. It prints its ports, and ends with its parent.
 //!
 //! The first byte of a connection says what it is: a request (`GET`, `POST`; a body of as many bytes as its
-//! path says, or a WebSocket's upgrade), an echo (`E`), bytes without end (`D`), or a drain (`U`).
+//! path says, a part of a page for a browser, or a WebSocket's upgrade), an echo (`E`), bytes without end (`D`),
+//! or a drain (`U`).
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
@@ -15,6 +18,8 @@ use tabport_bench::process::end_with_parent;
 #[path = "origin/conversation.rs"]
 mod conversation;
 use conversation::Conversation;
+#[path = "origin/page.rs"]
+mod page;
 
 /// Tunnels to one port alone would use up a proxy's own ports.
 const PORTS: usize = 8;
@@ -35,6 +40,8 @@ struct Origin {
     connections: Vec<Option<(Link, Conversation)>>,
     free: Vec<usize>,
     unfinished: Vec<usize>,
+    /// When which connection may have an answer to send. It may also have ended, or given its place to another.
+    due: BTreeSet<(Instant, usize)>,
     buffer: Vec<u8>,
     events: Option<Events>,
 }
@@ -54,6 +61,7 @@ impl Origin {
             connections: Vec::new(),
             free: Vec::new(),
             unfinished: Vec::new(),
+            due: BTreeSet::new(),
             buffer: vec![0; BUFFER],
             events: Some(Events::with_capacity(1024)),
         })
@@ -66,8 +74,7 @@ impl Origin {
 
     fn turn(&mut self) -> io::Result<()> {
         let Some(mut events) = self.events.take() else { return Ok(()) };
-        let wait = (!self.unfinished.is_empty()).then_some(std::time::Duration::ZERO);
-        match self.poll.poll(&mut events, wait) {
+        match self.poll.poll(&mut events, self.patience()) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
@@ -84,7 +91,30 @@ impl Origin {
             }
         }
         self.events = Some(events);
+        self.send_what_is_due();
         Ok(())
+    }
+
+    /// How long the loop may wait for events.
+    fn patience(&self) -> Option<Duration> {
+        if !self.unfinished.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let (due, _) = self.due.first()?;
+        Some(due.saturating_duration_since(Instant::now()))
+    }
+
+    fn send_what_is_due(&mut self) {
+        let now = Instant::now();
+        while let Some(&(due, index)) = self.due.first()
+            && due <= now
+        {
+            self.due.pop_first();
+            if let Some((link, conversation)) = &mut self.connections[index] {
+                conversation.send_if_due(now, link);
+            }
+            self.serve(index, false, false);
+        }
     }
 
     fn accept(&mut self, listener: usize) -> io::Result<()> {
@@ -111,7 +141,11 @@ impl Origin {
         let Some((link, conversation)) = &mut self.connections[index] else { return };
         match converse(link, conversation, readable, ending, &mut self.buffer) {
             Ok((Turn::Unfinished, true)) => self.unfinished.push(index),
-            Ok((Turn::Done, true)) => {}
+            Ok((Turn::Done, true)) => {
+                if let Some(due) = conversation.due() {
+                    self.due.insert((due, index));
+                }
+            }
             _ => {
                 self.connections[index] = None;
                 self.free.push(index);

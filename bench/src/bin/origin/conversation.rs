@@ -1,6 +1,7 @@
 //! What the origin answers, and nothing of how it is sent.
 
 use std::io;
+use std::time::Instant;
 
 use memchr::memmem;
 
@@ -9,6 +10,8 @@ use tabport_bench::load::bulk::ACKNOWLEDGED;
 use tabport_bench::load::http::field;
 use tabport_bench::load::websocket::ACCEPT;
 
+use crate::page;
+
 #[derive(Default)]
 pub enum Conversation {
     #[default]
@@ -16,6 +19,10 @@ pub enum Conversation {
     Request(Vec<u8>),
     /// A request's body, of which so much is still to come.
     Body(u64),
+    /// A whole response, which is to be sent at that time.
+    Late(Instant, Vec<u8>),
+    /// A response that goes on until the client ends it.
+    Events,
     WebSocket(Vec<u8>),
     Echo,
     Source,
@@ -61,6 +68,8 @@ impl Conversation {
                 }
             }
             Self::Echo => link.send(bytes),
+            // A browser sends nothing before it has its answer.
+            Self::Late(..) | Self::Events => return Err(io::ErrorKind::InvalidData.into()),
             Self::Source => {}
             Self::Drain(count) => {
                 *count += bytes.len() as u64;
@@ -71,6 +80,23 @@ impl Conversation {
             }
         }
         Ok(())
+    }
+
+    /// When there is something to send that nothing received will call for.
+    pub fn due(&self) -> Option<Instant> {
+        match self {
+            Self::Late(due, _) => Some(*due),
+            _ => None,
+        }
+    }
+
+    pub fn send_if_due(&mut self, now: Instant, link: &mut Link) {
+        if let Self::Late(due, response) = self
+            && *due <= now
+        {
+            link.send(response);
+            *self = Self::Request(Vec::new());
+        }
     }
 }
 
@@ -87,6 +113,13 @@ fn answer(head: &[u8], link: &mut Link) -> io::Result<Conversation> {
         return Ok(Conversation::Body(length));
     }
     let target = head.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+    if target == page::EVENTS {
+        link.send(page::FIRST_EVENT);
+        return Ok(Conversation::Events);
+    }
+    if let Some((delay, response)) = page::part(target) {
+        return Ok(Conversation::Late(Instant::now() + delay, response));
+    }
     let size = target.rsplit(|byte| *byte == b'/').next().and_then(number);
     respond(size.ok_or(io::ErrorKind::InvalidData)?, link);
     Ok(Conversation::Request(Vec::new()))
