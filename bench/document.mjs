@@ -21,6 +21,12 @@ const METHOD = `## How it is measured
   until it listens.
 - *Blocked* means that the host's main thread waits, without using the CPU, for 20 ms of every 40. *Computing* means that it
   also uses the CPU, which takes it from client and origin too.
+- A page of 300 modules is loaded by one Chromium, each time in a browser context of its own, with nothing cached. Before
+  the clock starts, an empty page has settled the credentials, as the Electron wiring does, and left one connection open, to the
+  proxy or to the origin. Every round loads it once by each way and delay, beginning with another way each time; the time is the
+  page's own, from the navigation to \`load\`. The proxy is \`tabport\` with a plain listener, or a secure one, which Chromium
+  speaks HTTP/2 to; the origin is HTTP/1.1, and answers at once or 20 ms after it was asked. Every request
+  is also reported to what drives the browser, at the same cost each way. Event streams are tried once each way.
 - A ratio on a quiet machine repeats within about 5 %, on a busy one not at all: \`pass within 5 %\` marks what lies that near
   to its bound. Figures of two runs cannot be compared, ratios can.`
 
@@ -29,10 +35,11 @@ it does not reach a goal on new tunnels or small messages itself, no proxy in us
 bulk it is no bound, since tabport moves larger pieces at a time.`
 
 export function document(results, contenders) {
-  const { machine, rounds, starts, date } = results
+  const { machine, rounds, starts, loads, date, modules } = results
   const { cpu, cores, virtual, memoryGiB, kernel, node, rust, revision, versions } = machine
   const box = `${cores} × ${cpu}${virtual ? ' (a virtual machine)' : ''}, ${memoryGiB} GiB, ${kernel}`
-  const used = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
+  const browser = modules ? { Chromium: modules.chromium } : {}
+  const used = Object.entries({ ...versions, ...browser }).map(([name, version]) => `${name} ${version}`)
   return `<!-- Written by \`npm run bench\`. -->
 # Benchmarks
 
@@ -40,7 +47,7 @@ export function document(results, contenders) {
 peers into \`.cache/bench\`, measures, and writes this page, its plot and \`bench/results.json\`. \`npm run bench -- --quick --only
 W1,W3\` shows in a minute that it works.
 
-This run: ${date.slice(0, 10)}, ${revision ? `revision ${revision}, ` : ''}${rounds} rounds, ${starts} starts. Machine: ${box}. Node ${node}, Rust ${rust},
+This run: ${date.slice(0, 10)}, ${revision ? `revision ${revision}, ` : ''}${rounds} rounds, ${starts} starts, ${loads} page loads. Machine: ${box}. Node ${node}, Rust ${rust},
 ${used.join(', ')}.
 
 ![Ratio to direct, by workload](benchmarks.svg)

@@ -30,7 +30,12 @@ const STYLE = `
 
 /** The whole picture of a run's results. */
 export function plot(results) {
-  const panels = [...results.workloads.map(ratioPanel), ...memoryPanel(results), ...busyPanel(results)]
+  const panels = [
+    ...results.workloads.map(ratioPanel),
+    ...memoryPanel(results),
+    ...busyPanel(results),
+    ...modulePanels(results),
+  ]
   const rows = Array.from({ length: Math.ceil(panels.length / COLUMNS) }, (_, row) =>
     panels.slice(row * COLUMNS, (row + 1) * COLUMNS),
   )
@@ -66,6 +71,15 @@ function busyPanel({ busy }) {
   return [{ title: 'p99 beside a blocked main thread', note: 'ms, shorter is better', bars: ascending(bars) }]
 }
 
+function modulePanels({ modules }) {
+  if (!modules) return []
+  return modules.delays.map((delay, index) => {
+    const bars = Object.entries(modules.ways).map(([name, { cells }]) => ({ name, ...cells[index].time }))
+    const title = `300 modules in Chromium, origin ${delay} ms away`
+    return { title, note: 'ms, shorter is better', bars: ascending(bars) }
+  })
+}
+
 const ascending = (bars) => bars.sort((a, b) => a.median - b.median)
 const thousands = ({ median, min, max }) => ({ median: median / 1000, min: min / 1000, max: max / 1000 })
 const height = ({ bars }) => TITLE + bars.length * ROW
@@ -85,7 +99,7 @@ function drawBar({ name, median, min = median, max = median }, y, scale) {
   const whisker = `<line class="whisker" x1="${LABEL + scale(min)}" x2="${LABEL + scale(max)}" y1="${middle}" y2="${middle}"/>`
   return [
     `<text x="${LABEL - 6}" y="${middle + 4}" text-anchor="end">${name}</text>`,
-    `<rect class="bar${name === 'tabport' ? ' ours' : ''}" x="${LABEL}" y="${y}" width="${scale(median)}" height="${BAR}"/>`,
+    `<rect class="bar${name.startsWith('tabport') ? ' ours' : ''}" x="${LABEL}" y="${y}" width="${scale(median)}" height="${BAR}"/>`,
     max > min ? whisker : '',
     `<text x="${LABEL + scale(max) + 6}" y="${middle + 4}">${Number(median.toPrecision(2))}</text>`,
   ].join('')

@@ -1,4 +1,5 @@
 // What a run came to: a table of goals, and one of all contenders, as text for the terminal and as Markdown.
+import { PAGES } from './workloads.mjs'
 
 /** The goals as rows of text, the header first. */
 export function goalRows(goals) {
@@ -68,15 +69,33 @@ export function busyRows(busy) {
   return [header, ...rows]
 }
 
+export function moduleRows({ delays, ways }) {
+  const cells = delays.flatMap((delay) => [`origin ${delay} ms away, ms`, 'range', 'to direct'])
+  const header = ['way', ...cells, `of ${PAGES.streams} event streams open`, 'a fetch beside them']
+  const cell = (name, { time, toDirect }) => [
+    figure(time.median),
+    `${figure(time.min)}–${figure(time.max)}`,
+    name === 'direct' ? '1' : figure(toDirect.median),
+  ]
+  const rows = Object.entries(ways).map(([name, { cells, streams }]) => [
+    name,
+    ...cells.flatMap((each) => cell(name, each)),
+    String(streams.open),
+    streams.answered ? 'answered' : 'blocked',
+  ])
+  return [header, ...rows]
+}
+
 /** Every table of a run, with its title. */
 export function tables(results) {
   const rounds = results.workloads.map((workload) => [`${workload.id} ${workload.title}`, contenderRows(workload)])
-  const { memory, startup, busy } = results
+  const { memory, startup, busy, modules } = results
   return [
     ...rounds,
     ...(memory ? [['W5 Idle tunnels', memoryRows(memory)]] : []),
     ...(startup ? [['W6 Start, in a fresh Node process', startupRows(startup)]] : []),
     ...(busy ? [['W8 The host’s main thread away for 20 ms of every 40', busyRows(busy)]] : []),
+    ...(modules ? [['W9 A page of 300 modules, in Chromium', moduleRows(modules)]] : []),
   ]
 }
 

@@ -40,6 +40,12 @@ export const WORKLOADS = [
 /** The load beside a host whose main thread is busy. */
 export const BUSY_LOAD = get(8, 1024)
 
+/**
+ * What Chromium does, straight and through a proxy by its `plain` listener and by its `secure` one. `delays` is how late
+ * the origin answers, in milliseconds.
+ */
+export const PAGES = { modules: 300, delays: [0, 20], streams: 20, plain: 'tabport', secure: 'tabport secure' }
+
 function get(connections, bytes) {
   return ['http', '--connections', String(connections), '--down', String(bytes)]
 }

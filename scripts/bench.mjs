@@ -3,11 +3,13 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { runBusy } from '../bench/busy.mjs'
 import { Child } from '../bench/children.mjs'
+import { provideChromium } from '../bench/chromium.mjs'
 import { CONTENDERS } from '../bench/contenders.mjs'
 import { document } from '../bench/document.mjs'
 import { judge } from '../bench/goals.mjs'
 import { describeMachine } from '../bench/machine.mjs'
 import { runMemory } from '../bench/memory.mjs'
+import { runModules } from '../bench/modules.mjs'
 import { readOptions } from '../bench/options.mjs'
 import { home, manifest, program, target } from '../bench/paths.mjs'
 import { providePeers } from '../bench/peers.mjs'
@@ -27,36 +29,37 @@ await main(async () => {
   if (process.platform !== 'linux') throw new StepError('The bench reads /proc: it runs on Linux only.')
   const names = CONTENDERS.map(({ name }) => name)
   const options = readOptions(process.argv.slice(2), names)
-  const missing = await prepare(options.contenders)
+  const missing = await prepare(options)
   const contenders = CONTENDERS.filter(({ name }) => options.contenders.includes(name) && !missing[name])
   const notes = Object.entries(missing).map(([name, why]) => `${name} could not be had: ${why}`)
   const began = Date.now()
-  const figures = await measureAll(options, contenders, notes)
-  const { rounds, starts } = options
+  const figures = await measureAll(options, contenders, missing, notes)
+  const { rounds, starts, loads } = options
   const machine = describeMachine(contenders.map(({ name }) => name))
   const minutes = Math.ceil((Date.now() - began) / 60_000)
-  const results = { date: new Date(began).toISOString(), minutes, rounds, starts, machine, notes, ...figures }
+  const results = { date: new Date(began).toISOString(), minutes, rounds, starts, loads, machine, notes, ...figures }
   results.goals = judge(results)
   show(results)
   await write(results, contenders, options.whole && Object.keys(missing).length === 0)
 })
 
 /** Builds and fetches all that takes part. Returns why, by name, for those that cannot. */
-async function prepare(names) {
+async function prepare({ contenders, only }) {
   await step('toolchain', () => checkToolchain())
   await step('npm packages', installPackages)
   await step('native addon', buildAddon)
   const build = ['build', '--release', '--locked', '--manifest-path', manifest, '--target-dir', target]
   await step('load, origin and our own contenders', () => quiet('cargo', build))
   let missing = {}
-  await step('peers', async () => {
-    missing = await providePeers(names)
+  await step('peers and browser', async () => {
+    missing = await providePeers(contenders)
+    if (only.includes('W9')) Object.assign(missing, await provideChromium())
     return Object.keys(missing).length > 0 ? `without ${Object.keys(missing).join(', ')}` : ''
   })
   return missing
 }
 
-async function measureAll({ only, rounds, starts, quick }, contenders, notes) {
+async function measureAll({ only, rounds, starts, loads, quick }, contenders, missing, notes) {
   const origin = new Child(program('origin'), [])
   const { ports } = await origin.answer()
   const results = { workloads: [] }
@@ -75,6 +78,9 @@ async function measureAll({ only, rounds, starts, quick }, contenders, notes) {
     })
     await chosen('W8', 'busy host', async () => {
       results.busy = await runBusy(contenders, rounds, { ports }, notes)
+    })
+    await chosen('W9', 'a page of 300 modules, in Chromium', async () => {
+      if (!missing.chromium) results.modules = await runModules(loads, { ports })
     })
   } finally {
     await origin.stop()

@@ -5,11 +5,14 @@ const require = createRequire(import.meta.url)
 
 export const load = () => require('../../index.js')
 
-export async function start({ ProxyServer }) {
-  const proxy = await ProxyServer.listen()
+export const start = ({ ProxyServer }) => listen(ProxyServer, {})
+
+/** Says where it listens, for whom, and what certificate it shows where it speaks TLS. */
+export async function listen(ProxyServer, options) {
+  const proxy = await ProxyServer.listen(options)
   const { username, password } = proxy.createContext(1)
   const credentials = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
   // What nobody refers to may be collected.
   globalThis.proxy = proxy
-  return { port: proxy.port(), credentials }
+  return { port: proxy.port(), credentials, certificate: proxy.listenerCertificate()?.pem }
 }
