@@ -16,6 +16,17 @@ export async function closeAllConnections(session: Session): Promise<void> {
   if (close) await close.call(session)
 }
 
+/**
+ * Chromium 86 still refuses `ws:` through an HTTP/2 proxy with ERR_NOT_IMPLEMENTED (https://crbug.com/684681). The
+ * earliest source in which we have seen the refusal gone is from 2023, so that 114 (Electron 25) is on the safe side. A version
+ * is asked because a probe would take a page, a proxy and a WebSocket before the first tab could be attached.
+ */
+const WS_OVER_HTTP2_PROXY = 114
+
+export function opensWebSocketsOverHttp2Proxy(): boolean {
+  return Number.parseInt(process.versions.chrome ?? '', 10) >= WS_OVER_HTTP2_PROXY
+}
+
 export type WebRtcPolicy = Parameters<WebContents['setWebRTCIPHandlingPolicy']>[0]
 
 /** Electron 9 gives an empty string for a policy that was never set. */

@@ -9,6 +9,8 @@ import type { Scope } from './types'
 export interface Endpoint {
   readonly host: string
   readonly port: number
+  /** Whether it speaks TLS. */
+  readonly secure: boolean
 }
 
 /**
@@ -18,7 +20,7 @@ export interface Endpoint {
 const BYPASS: Record<Scope, string> = { all: '<-loopback>', loopback: '*;<-loopback>' }
 
 /** Broadcast: nobody can ever listen there, and TCP cannot connect to it (Linux says so before a packet leaves). */
-const CLOSED: Endpoint = { host: '255.255.255.255', port: 9 }
+const CLOSED: Endpoint = { host: '255.255.255.255', port: 9, secure: false }
 
 /**
  * What to dial where a server listens on something else than an address: all interfaces is none, and `localhost` is
@@ -27,15 +29,16 @@ const CLOSED: Endpoint = { host: '255.255.255.255', port: 9 }
 const DIALLED: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '::1', localhost: '127.0.0.1' }
 
 /** Takes the host as it was given to the server, an IPv6 address with or without brackets. */
-export function endpointOf(listenHost: string, port: number): Endpoint {
+export function endpointOf(listenHost: string, port: number, secure: boolean): Endpoint {
   const host = withoutBrackets(listenHost)
-  return { host: DIALLED[host] ?? host, port }
+  return { host: DIALLED[host] ?? host, port, secure }
 }
 
 /** Sends every scheme to the endpoint; a list by scheme (`http=…;https=…`) would leave out those it does not name. */
-export function throughProxy({ host, port }: Endpoint, scope: Scope = 'all'): ProxyConfig {
+export function throughProxy({ host, port, secure }: Endpoint, scope: Scope = 'all'): ProxyConfig {
   const authority = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-  return { mode: 'fixed_servers', proxyRules: `http://${authority}`, proxyBypassRules: BYPASS[scope] }
+  const scheme = secure ? 'https' : 'http'
+  return { mode: 'fixed_servers', proxyRules: `${scheme}://${authority}`, proxyBypassRules: BYPASS[scope] }
 }
 
 /** Lets nothing out, whatever the scope was. */

@@ -15,6 +15,7 @@ import { anotherRoute, anotherTabport, destroyed, stopped } from './errors'
 import type { Credentials } from './login'
 import type { Route, Scope, Tab } from './types'
 import { giveUdpBack, keepFromUdp } from './udp'
+import { giveHandlerBack, shareHandler, type Verification } from './verify'
 import { wire } from './wire'
 
 /** What sessions need to know of the running proxy. */
@@ -22,6 +23,7 @@ export interface RunningProxy {
   readonly server: ProxyServer
   readonly endpoint: Endpoint
   readonly scope: Scope
+  readonly verification: Verification
   /** The sessions that hold a context: those that a stop has to close. */
   readonly wired: Set<ProxiedSession>
   isStopped(): boolean
@@ -99,6 +101,8 @@ export class ProxiedSession {
     this.wiring = { context, route }
     this.proxy.wired.add(this)
     owners.set(this.session, this)
+    // Before the first byte goes to a listener that may speak TLS.
+    shareHandler(this.session, this.proxy.verification)
     await wire(this.session, this.proxy.endpoint, this.proxy.scope, context, stillWanted)
     return this.wiring
   }
@@ -138,6 +142,7 @@ export class ProxiedSession {
     this.wiring = undefined
     this.proxy.wired.delete(this)
     owners.delete(this.session)
+    giveHandlerBack(this.session)
     try {
       this.proxy.server.releaseContext(id)
     } catch {

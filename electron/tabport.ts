@@ -1,18 +1,18 @@
 import { app, type Session, type WebContents } from 'electron'
-import { type ListenOptions, ProxyServer, type ProxyStats } from 'tabport'
+import { ProxyServer, type ProxyStats } from 'tabport'
 import { asyncDispose } from './compat'
 import { type Endpoint, endpointOf } from './endpoint'
 import { destroyed, invalidArgument } from './errors'
+import { listenerOptions } from './listener'
 import { loginListener } from './login'
 import { DEFAULT_PARTITION_PREFIX, partitionFor } from './partition'
 import { ProxiedSession, type RunningProxy } from './session'
+import { trustIn } from './trust'
 import type { AbortSignalLike, AttachOptions, CreateTabportOptions, Route, Scope, Tab, Tabport } from './types'
 import { upstreamProxyOf } from './upstream'
+import { rememberHandlers, type Verification } from './verify'
 
 const DEFAULT_HOST = '127.0.0.1'
-
-/** A fixed start keeps the port, and with it Chromium's caches, the same from one run to the next. */
-const DEFAULT_AUTO_PORT = { start: 39385, attempts: 50 }
 
 /**
  * Starts the proxy. May be called before the app is ready.
@@ -30,13 +30,17 @@ const DEFAULT_AUTO_PORT = { start: 39385, attempts: 50 }
  * @throws `signal.reason` when the signal has aborted already.
  */
 export async function createTabport(options: CreateTabportOptions = {}): Promise<Tabport> {
-  const { partitionPrefix = DEFAULT_PARTITION_PREFIX, scope = 'all', signal, ...listen } = checked(options)
+  const { partitionPrefix = DEFAULT_PARTITION_PREFIX, scope = 'all', signal, ...others } = checked(options)
+  const { certificateVerifyProc: otherwise, ...listen } = others
   if (signal?.aborted) throw abortReason(signal)
+  rememberHandlers()
   const sessions = new WeakMap<Session, ProxiedSession>()
   const upstreamProxy = upstreamProxyOf(listen.upstreamProxy, (session) => sessions.has(session))
-  const server = await ProxyServer.listen(withDefaultPort({ ...listen, upstreamProxy }))
-  const endpoint = endpointOf(listen.host ?? DEFAULT_HOST, server.port())
-  const tabport = new RunningTabport(server, endpoint, scope, sessions, partitionPrefix)
+  const server = await ProxyServer.listen(listenerOptions({ ...listen, upstreamProxy }))
+  const listener = server.listenerCertificate()
+  const endpoint = endpointOf(listen.host ?? DEFAULT_HOST, server.port(), listener !== null)
+  const verification = { trusts: trustIn(server.certificateAuthority(), listener, endpoint), otherwise }
+  const tabport = new RunningTabport(server, endpoint, scope, verification, sessions, partitionPrefix)
   if (!signal) return tabport
   if (signal.aborted) {
     await tabport.stop()
@@ -56,6 +60,7 @@ class RunningTabport implements Tabport, RunningProxy {
     readonly server: ProxyServer,
     readonly endpoint: Endpoint,
     readonly scope: Scope,
+    readonly verification: Verification,
     private readonly sessions: WeakMap<Session, ProxiedSession>,
     private readonly partitionPrefix: string,
   ) {
@@ -121,12 +126,18 @@ class RunningTabport implements Tabport, RunningProxy {
 
 function checked(options: CreateTabportOptions): CreateTabportOptions {
   if (typeof options !== 'object' || options === null) throw invalidArgument('options must be an object')
-  const { partitionPrefix, scope, signal } = options
+  const { partitionPrefix, scope, secure, certificateVerifyProc, signal } = options
   if (partitionPrefix !== undefined && typeof partitionPrefix !== 'string') {
     throw invalidArgument('options.partitionPrefix must be a string')
   }
   if (scope !== undefined && scope !== 'all' && scope !== 'loopback') {
     throw invalidArgument("options.scope must be 'all' or 'loopback'")
+  }
+  if (secure !== undefined && typeof secure !== 'boolean') {
+    throw invalidArgument('options.secure must be a boolean')
+  }
+  if (certificateVerifyProc !== undefined && typeof certificateVerifyProc !== 'function') {
+    throw invalidArgument('options.certificateVerifyProc must be a function')
   }
   if (signal !== undefined && typeof Object(signal).addEventListener !== 'function') {
     throw invalidArgument('options.signal must be an AbortSignal')
@@ -171,11 +182,6 @@ function checkWebContents(webContents: WebContents): void {
   if (typeof Object(webContents).executeJavaScript !== 'function') {
     throw invalidArgument('webContents must be a WebContents (of a window or a view, pass its .webContents)')
   }
-}
-
-function withDefaultPort(options: ListenOptions): ListenOptions {
-  const portChosen = options.port !== undefined || options.autoPort !== undefined
-  return portChosen ? options : { ...options, autoPort: DEFAULT_AUTO_PORT }
 }
 
 function abortReason({ reason }: AbortSignalLike): unknown {

@@ -1,5 +1,6 @@
 import type { WebContents } from 'electron'
 import type { GatewayRoute, ListenOptions, ProxyRoute, ProxyStats, UpstreamRoute } from 'tabport'
+import type { CertificateVerifyProc } from './verify'
 
 /** Where a tab's loopback names lead. See `ProxyServer.createContext` for what each form means. */
 export type Route = ProxyRoute | GatewayRoute | UpstreamRoute
@@ -46,6 +47,22 @@ export interface CreateTabportOptions extends ListenOptions {
    * others. It has no credentials to offer; where the proxy wants them, give a URL, or a function that adds them.
    */
   upstreamProxy?: 'system' | ListenOptions['upstreamProxy']
+  /**
+   * Whether Chromium speaks to the proxy over TLS, with a certificate that is made anew for each run and that the attached
+   * sessions know by its fingerprint. There they agree on HTTP/2 and share one connection: no six connections for each
+   * origin, no 32 for all.
+   *
+   * By default so it is where that is of use: in Chromium 114 (Electron 25) and later, unless `http2` is false. Before,
+   * Chromium cannot open `ws:` through an HTTP/2 proxy; with `true`, the proxy speaks HTTP/1.1 over TLS there, whatever
+   * `http2` says, and that is slower than without.
+   */
+  secure?: boolean
+  /**
+   * What an attached session asks about a certificate that is not the proxy's: the app's own handler, in the form in which
+   * `session.setCertificateVerifyProc` takes it. It is for handlers that were set before `createTabport`, which Electron tells
+   * nobody about, and for sessions of before. One that the app sets later comes in its place, for that session.
+   */
+  certificateVerifyProc?: CertificateVerifyProc
   /** Stops the proxy when it aborts, exactly as {@link Tabport.stop} does. */
   signal?: AbortSignalLike
 }
