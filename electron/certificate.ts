@@ -1,76 +1,77 @@
 /**
- * Splits a certificate into what was signed and the signature, and checks the one against the other. `node:crypto` does
- * the mathematics; Electron 9's Node cannot read a certificate, so its outermost three elements are read here.
- *
- * Strictly: DER has one way to write a length, and nothing may stand before, between or after the elements. What is
- * inside the signed part stays unread; who needs it takes it from Chromium, which has read the same bytes.
+ * Says for which hosts the holder of a key has signed a certificate. `node:crypto` checks the signature, and before that
+ * is right, nothing else in a certificate is looked at: anybody may have written it.
  */
 import { createVerify, type KeyObject } from 'node:crypto'
+import { type Element, elements } from './der'
+
+/**
+ * The names and addresses that a certificate is for, as hosts of URLs are spelt; none unless this key has signed it, by ECDSA
+ * with SHA-256.
+ */
+export function hostsSignedBy(pem: string, key: KeyObject): string[] {
+  const certificate = readCertificate(pem)
+  if (!certificate?.algorithm.equals(ECDSA_WITH_SHA256)) return []
+  const { signed, signature } = certificate
+  const isSigned = createVerify('SHA256').update(signed.whole).verify(key, signature)
+  return isSigned ? alternativeNames(signed.contents).map(hostOf) : []
+}
 
 /** The parts of RFC 5280's `Certificate`, section 4.1. */
-export interface SignedCertificate {
-  /** The signed bytes: `tbsCertificate`, with its header. */
-  readonly signed: Buffer
+interface SignedCertificate {
+  readonly signed: Element
   /** The contents of `signatureAlgorithm`. */
   readonly algorithm: Buffer
   readonly signature: Buffer
 }
 
-/** Whether the holder of a key made this certificate, by ECDSA with SHA-256. Malformed ones were made by nobody. */
-export function isSignedBy(pem: string, key: KeyObject): boolean {
-  const certificate = readCertificate(pem)
-  if (!certificate?.algorithm.equals(ECDSA_WITH_SHA256)) return false
-  return createVerify('SHA256').update(certificate.signed).verify(key, certificate.signature)
-}
-
-/** Takes one certificate in PEM; undefined for anything else. */
-export function readCertificate(pem: string): SignedCertificate | undefined {
-  const [, base64] = PEM.exec(pem) ?? []
-  if (base64 === undefined) return undefined
-  const [outer, ...after] = elements(Buffer.from(base64, 'base64')) ?? []
-  if (outer?.tag !== SEQUENCE || after.length > 0) return undefined
-  const [signed, algorithm, signature, ...others] = elements(outer.contents) ?? []
-  if (signed?.tag !== SEQUENCE || algorithm?.tag !== SEQUENCE || signature?.tag !== BIT_STRING) return undefined
-  const [unusedBits] = signature.contents
-  if (others.length > 0 || unusedBits !== 0) return undefined
-  return { signed: signed.whole, algorithm: algorithm.contents, signature: signature.contents.subarray(1) }
-}
-
 const PEM = /^-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END CERTIFICATE-----\s*$/
 
+const OCTET_STRING = 0x04
 const SEQUENCE = 0x30
 const BIT_STRING = 0x03
 
 /** The object identifier 1.2.840.10045.4.3.2, without parameters (RFC 5758, section 3.2). */
 const ECDSA_WITH_SHA256 = Buffer.from('06082a8648ce3d040302', 'hex')
 
-interface Element {
-  readonly tag: number
-  readonly contents: Buffer
-  /** The contents with their header. */
-  readonly whole: Buffer
+/** Takes one certificate in PEM; undefined for anything else. */
+function readCertificate(pem: string): SignedCertificate | undefined {
+  const [, base64 = ''] = PEM.exec(pem) ?? []
+  const [outer, ...after] = elements(Buffer.from(base64, 'base64'))
+  if (outer?.tag !== SEQUENCE || after.length > 0) return undefined
+  const [signed, algorithm, signature, ...others] = elements(outer.contents)
+  if (signed?.tag !== SEQUENCE || algorithm?.tag !== SEQUENCE || signature?.tag !== BIT_STRING) return undefined
+  const [unusedBits] = signature.contents
+  if (others.length > 0 || unusedBits !== 0) return undefined
+  return { signed, algorithm: algorithm.contents, signature: signature.contents.subarray(1) }
 }
 
-/** The elements that follow one another in these bytes; undefined where the last is not whole, or one is not DER. */
-function elements(bytes: Buffer): Element[] | undefined {
-  const found: Element[] = []
-  let rest = bytes
-  while (rest.length > 0) {
-    const header = readHeader(rest)
-    if (!header || header.end > rest.length) return undefined
-    const whole = rest.subarray(0, header.end)
-    found.push({ tag: header.tag, contents: whole.subarray(header.start), whole })
-    rest = rest.subarray(header.end)
-  }
-  return found
+/** RFC 5280, section 4.1: `[3] EXPLICIT Extensions`. */
+const EXTENSIONS = 0xa3
+
+/** The object identifier 2.5.29.17, section 4.2.1.6. */
+const SUBJECT_ALTERNATIVE_NAME = Buffer.from('0603551d11', 'hex')
+
+function alternativeNames(tbsCertificate: Buffer): Element[] {
+  const extensions = elements(tbsCertificate).filter(({ tag }) => tag === EXTENSIONS)
+  return extensions
+    .flatMap(({ contents }) => elements(contents))
+    .flatMap(({ contents }) => elements(contents))
+    .map(({ contents }) => elements(contents))
+    .filter(([identifier]) => identifier?.whole.equals(SUBJECT_ALTERNATIVE_NAME))
+    .flatMap((extension) => extension.filter(({ tag }) => tag === OCTET_STRING))
+    .flatMap(({ contents }) => elements(contents))
+    .flatMap(({ contents }) => elements(contents))
 }
 
-/** Of lengths, those that X.690 section 10.1 allows, up to two bytes: no certificate of ours is larger. */
-function readHeader(bytes: Buffer): { tag: number; start: number; end: number } | undefined {
-  const [tag, first, second, third] = bytes
-  if (tag === undefined || first === undefined) return undefined
-  if (first < 0x80) return { tag, start: 2, end: 2 + first }
-  if (first === 0x81 && second !== undefined && second >= 0x80) return { tag, start: 3, end: 3 + second }
-  if (first !== 0x82 || second === undefined || third === undefined || second === 0) return undefined
-  return { tag, start: 4, end: 4 + second * 0x100 + third }
+const DNS_NAME = 0x82
+const IP_ADDRESS = 0x87
+
+function hostOf({ tag, contents }: Element): string {
+  if (tag === DNS_NAME) return contents.toString('latin1')
+  if (tag !== IP_ADDRESS) return ''
+  // Of IPv6 addresses, only one is anybody's own machine.
+  return contents.equals(LOOPBACK6) ? '::1' : contents.join('.')
 }
+
+const LOOPBACK6 = Buffer.concat([Buffer.alloc(15), Buffer.of(1)])

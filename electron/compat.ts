@@ -21,11 +21,16 @@ export async function closeAllConnections(session: Session): Promise<void> {
  * earliest source in which we have seen the refusal gone is from 2023, so that 114 (Electron 25) is on the safe side. A version
  * is asked because a probe would take a page, a proxy and a WebSocket before the first tab could be attached.
  */
-const WS_OVER_HTTP2_PROXY = 114
+export const opensWebSocketsOverHttp2Proxy = (): boolean => chromium() >= 114
 
-export function opensWebSocketsOverHttp2Proxy(): boolean {
-  return Number.parseInt(process.versions.chrome ?? '', 10) >= WS_OVER_HTTP2_PROXY
-}
+const chromium = (): number => Number.parseInt(process.versions.chrome ?? '', 10)
+
+/**
+ * Whether connections may be given up while a certificate handler is being asked about them. Before Electron 18 (Chromium
+ * 100; 15 to 17 have it in later versions) that can crash the network service (electron/electron#33204). It is what happens to
+ * the others when the first of several agrees on HTTP/2.
+ */
+export const survivesGivenUpVerification = (): boolean => chromium() >= 100
 
 export type WebRtcPolicy = Parameters<WebContents['setWebRTCIPHandlingPolicy']>[0]
 

@@ -1,6 +1,6 @@
 /** What the proxy listens on where the app leaves it open: which port, and whether it speaks TLS to Chromium. */
 import type { ListenOptions } from 'tabport'
-import { opensWebSocketsOverHttp2Proxy } from './compat'
+import { opensWebSocketsOverHttp2Proxy, survivesGivenUpVerification } from './compat'
 
 /** A fixed start keeps the port, and with it Chromium's caches, the same from one run to the next. */
 const DEFAULT_AUTO_PORT = { start: 39385, attempts: 50 }
@@ -14,10 +14,12 @@ function withPort(options: ListenOptions): ListenOptions {
 
 /**
  * TLS is there for what ALPN then offers: HTTP/2, one connection for everything. Chromium that cannot open `ws:` over it
- * is not offered it, and has nothing to gain from TLS on this machine, unless the app wants it.
+ * is not offered it, and has nothing to gain from TLS on this machine, unless the app wants it. `http2` is also what is
+ * offered inside a tunnel.
  */
 function withProtocol(options: ListenOptions): ListenOptions {
   const multiplexes = opensWebSocketsOverHttp2Proxy()
-  const secure = options.secure ?? (multiplexes && options.http2 !== false)
-  return secure && !multiplexes ? { ...options, secure, http2: false } : { ...options, secure }
+  const http2 = options.http2 ?? survivesGivenUpVerification()
+  const secure = options.secure ?? (multiplexes && http2)
+  return { ...options, secure, http2: http2 && (multiplexes || !secure) }
 }

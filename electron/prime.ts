@@ -23,16 +23,46 @@ export async function prime(
   context: ProxyContextInfo,
   timeoutMs: number,
 ): Promise<void> {
+  const response = await asked(session, endpoint, context, timeoutMs)
+  const answeredBy = headerOf(response, CONTEXT_FIELD)
+  if (response.statusCode !== 204 || answeredBy !== context.id) {
+    throw wiringFailed(`the proxy did not recognise the session (status ${response.statusCode})`)
+  }
+}
+
+/**
+ * Before Electron 11.4, a second connection that comes while our certificate handler is being asked about the first gets
+ * Chromium's own verdict (electron/electron#28358). Some come unbidden, for a dictionary. What the handler has said is kept,
+ * so that the next attempt finds it.
+ */
+async function asked(
+  session: Session,
+  endpoint: Endpoint,
+  context: ProxyContextInfo,
+  timeoutMs: number,
+  attempts = 3,
+): Promise<IncomingMessage> {
+  try {
+    return await askOnce(session, endpoint, context, timeoutMs)
+  } catch (error) {
+    if (attempts === 1 || !String(error).includes('ERR_PROXY_CERTIFICATE_INVALID')) throw error
+    return asked(session, endpoint, context, timeoutMs, attempts - 1)
+  }
+}
+
+async function askOnce(
+  session: Session,
+  endpoint: Endpoint,
+  context: ProxyContextInfo,
+  timeoutMs: number,
+): Promise<IncomingMessage> {
   const request = net.request({ url: PRIMING_URL, session })
   // A proxy that was on this port before may have left an answer in the session's HTTP cache.
   request.setHeader('Cache-Control', 'no-store')
   answerOnce(request, endpoint, context)
   const response = await responseTo(request, timeoutMs)
-  const answeredBy = headerOf(response, CONTEXT_FIELD)
   request.abort()
-  if (response.statusCode !== 204 || answeredBy !== context.id) {
-    throw wiringFailed(`the proxy did not recognise the session (status ${response.statusCode})`)
-  }
+  return response
 }
 
 function answerOnce(request: ClientRequest, endpoint: Endpoint, context: ProxyContextInfo): void {

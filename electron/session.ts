@@ -101,8 +101,8 @@ export class ProxiedSession {
     this.wiring = { context, route }
     this.proxy.wired.add(this)
     owners.set(this.session, this)
-    // Before the first byte goes to a listener that may speak TLS.
-    shareHandler(this.session, this.proxy.verification)
+    // Before the first byte goes to a listener that may speak TLS. Without a route the proxy looks into no other TLS.
+    if (route || this.proxy.endpoint.secure) shareHandler(this.session, this.proxy.verification)
     await wire(this.session, this.proxy.endpoint, this.proxy.scope, context, stillWanted)
     return this.wiring
   }

@@ -7,7 +7,7 @@
  */
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { Certificate } from 'tabport'
-import { isSignedBy } from './certificate'
+import { hostsSignedBy } from './certificate'
 import type { Endpoint } from './endpoint'
 import { canonicalHost, isLoopback } from './loopback'
 import type { VerifyRequest } from './verify'
@@ -29,16 +29,10 @@ export function trustIn(authority: Certificate, listener: Certificate | null, en
 
 /**
  * Chromium reports the worst it has found, and an unknown authority hides a wrong name and a wrong date: so both are
- * looked at here. Our authority makes one certificate for one host, which is its common name.
+ * looked at here.
  */
 function isLeaf({ hostname, certificate }: VerifyRequest, key: KeyObject): boolean {
-  const { commonName } = certificate.subject
   const now = Date.now() / 1_000
-  return (
-    isLoopback(hostname) &&
-    canonicalHost(commonName) === canonicalHost(hostname) &&
-    certificate.validStart <= now &&
-    now <= certificate.validExpiry &&
-    isSignedBy(certificate.data, key)
-  )
+  if (!isLoopback(hostname) || now < certificate.validStart || now > certificate.validExpiry) return false
+  return hostsSignedBy(certificate.data, key).includes(canonicalHost(hostname))
 }

@@ -34,12 +34,12 @@ let remembering = false
 
 /** Puts our handler before the app's, until {@link giveHandlerBack}. */
 export function shareHandler(session: Session, verification: Verification): void {
-  handlerOf(session).share(verification)
+  handlerOf(session).attach(verification)
 }
 
-/** Leaves the session with what the app has set, or else with Chromium's own judgement. */
+/** Accepts nothing more: leaves everything to what the app has set, or else to Chromium. */
 export function giveHandlerBack(session: Session): void {
-  handlerOf(session).giveBack()
+  handlerOf(session).detach()
 }
 
 function handlerOf(session: Session): SharedHandler {
@@ -55,35 +55,36 @@ function handlerOf(session: Session): SharedHandler {
 class SharedHandler {
   /** Undefined as long as the app has set none while we looked. */
   private apps: CertificateVerifyProc | null | undefined
-  private ours: Verification | undefined
+  private verification: Verification | undefined
+  private attached = false
 
   constructor(private readonly set: Session['setCertificateVerifyProc']) {}
 
   setApps(proc: CertificateVerifyProc | null): void {
-    // Electron refuses with an error of its own what is neither, and nothing has changed then.
-    if (!this.ours || (proc !== null && typeof proc !== 'function')) this.set(proc)
+    // What is neither, Electron refuses with an error of its own, and nothing has changed then.
+    const valid = proc === null || typeof proc === 'function'
+    if (this.attached && valid) this.install()
+    else this.set(proc)
     this.apps = proc
-    // Chromium keeps what a handler has answered, and forgets it for a new one only.
-    if (this.ours) this.share(this.ours)
   }
 
-  share(verification: Verification): void {
-    this.ours = verification
-    const next = this.next(verification)
+  attach(verification: Verification): void {
+    this.verification = verification
+    this.attached = true
+    this.install()
+  }
+
+  /** Leaves our handler in place, to pass on: in Electron 9, setting one breaks off connections of every session. */
+  detach(): void {
+    this.attached = false
+  }
+
+  /** Chromium keeps what a handler has answered, and forgets it for a new one only. */
+  private install(): void {
     this.set((request, callback) => {
-      if (verification.trusts(request)) return callback(ACCEPTED)
+      if (this.attached && this.verification?.trusts(request)) return callback(ACCEPTED)
+      const next = this.apps === undefined ? this.verification?.otherwise : this.apps
       return next ? next(request, callback) : callback(CHROMIUMS_VERDICT)
     })
-  }
-
-  giveBack(): void {
-    if (!this.ours) return
-    const next = this.next(this.ours)
-    this.ours = undefined
-    this.set(next)
-  }
-
-  private next({ otherwise }: Verification): CertificateVerifyProc | null {
-    return this.apps === undefined ? (otherwise ?? null) : this.apps
   }
 }

@@ -41,7 +41,6 @@ describe('a leaf of the authority', () => {
     ['LOCALHOST', 'localhost'],
     ['App.Localhost.', 'app.localhost'],
     ['[::1]', '::1'],
-    ['localhost', 'localhost.'],
   ])('is trusted for %s, which is %s', (hostname, host) => expect(trustsLeaf(hostname, host)).toBe(true))
 
   test.each([
@@ -52,6 +51,7 @@ describe('a leaf of the authority', () => {
     ['::1', '127.0.0.1'],
   ])('is not trusted for %s when it was made for %s', (hostname, host) => {
     expect(trustsLeaf(hostname, host)).toBe(false)
+    expect(trustsLeaf(hostname, host, { commonName: hostname })).toBe(false)
   })
 
   test.each(['example.com', 'localhost.evil.test', '127.evil.com', '127.0.0.1.evil.test', 'evillocalhost', '10.0.0.1'])(

@@ -6,7 +6,10 @@ import { WebSocketServer } from 'ws'
 const WORKSPACES = ['127.18.0.1', '127.18.0.2']
 const OWN_MACHINE = ['127.0.0.1', '::1']
 
-/** A dev server: a page that says its name, `/api`, `/events`, and a WebSocket at `/ws` that greets and echoes. */
+/**
+ * A dev server: a page that says its name, `/api`, `/events`, a script at `/cacheable.js`, a service worker, and a WebSocket
+ * at `/ws` that greets and echoes.
+ */
 export interface DevServer {
   readonly name: string
   readonly address: string
@@ -92,10 +95,22 @@ function answer(name: string, request: IncomingMessage, response: ServerResponse
     response.write(`data: ${name}\n\n`)
     return
   }
+  if (request.url === '/cacheable.js' || request.url === '/worker.js') {
+    response.writeHead(200, { 'content-type': 'text/javascript', 'cache-control': 'max-age=3600' })
+    response.end(request.url === '/worker.js' ? WORKER : 'loaded = true')
+    return
+  }
   const html = request.url === '/'
   response.writeHead(200, { 'content-type': html ? 'text/html' : 'text/plain', 'cache-control': 'no-store' })
   response.end(html ? `<!doctype html><title>${name}</title><body>${name}</body>` : `${name} ${request.url}`)
 }
+
+const WORKER = `
+  addEventListener('activate', (event) => event.waitUntil(clients.claim()))
+  addEventListener('fetch', (event) => {
+    if (event.request.url.endsWith('/worked')) event.respondWith(fetch('/api').then((answer) => answer.text()).then(
+      (text) => new Response('the worker has ' + text)))
+  })`
 
 function greetAndEcho(name: string, server: Server): () => number {
   const webSockets = new WebSocketServer({ server, path: '/ws' })
