@@ -77,7 +77,7 @@ describe.skipIf(cannotRun)(title('tabport in an Electron app'), () => {
 
     test('sends Chromium to the address it listens on, not to the name `localhost`', async () => {
       const proxy = await electron.evaluate(async ({ createTabport, openPage }) => {
-        const tabport = await createTabport({ host: 'localhost' })
+        const tabport = await createTabport({ host: 'localhost', secure: false })
         const { webContents } = openPage()
         await tabport.attach(webContents)
         const proxy = await webContents.session.resolveProxy('http://localhost/')

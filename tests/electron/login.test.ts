@@ -13,7 +13,7 @@ describe.skipIf(cannotRun)(title('credentials'), () => {
     ;[electron, workspaces] = await Promise.all([launchElectron(), startWorkspaces()])
     port = await electron.evaluate(
       async ({ createTabport, openPage, state }, { route }) => {
-        state.tabport = await createTabport()
+        state.tabport = await createTabport({ secure: false })
         state.page = openPage()
         state.tab = await state.tabport.attach(state.page.webContents, { route })
         return state.tabport.port

@@ -37,7 +37,7 @@ describe.skipIf(cannotRun)(title('the scope'), () => {
   const attach = (scope?: string): Promise<number> =>
     electron.evaluate(
       async ({ createTabport, openPage, state }, { scope, route }) => {
-        state.tabport = await createTabport({ scope })
+        state.tabport = await createTabport({ scope, secure: false })
         state.page = openPage()
         await state.tabport.attach(state.page.webContents, { route })
         return state.tabport.port

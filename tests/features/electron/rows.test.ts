@@ -1,6 +1,9 @@
 // The rows about the wiring for Electron, and what its users complain about: one Electron for all of them.
+import { X509Certificate } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { Authority } from '../../electron/harness/authority.ts'
 import { cannotRun, launchElectron, type RemoteElectron, title } from '../../electron/harness/launch.ts'
+import { startTlsServer } from '../../electron/harness/tls-server.ts'
 import { until } from '../../electron/harness/until.ts'
 import { startWorkspaces, type Workspaces } from '../../electron/harness/workspaces.ts'
 
@@ -12,7 +15,7 @@ describe.skipIf(cannotRun)(title('in Electron'), () => {
   beforeAll(async () => {
     ;[electron, workspaces] = await Promise.all([launchElectron(), startWorkspaces()])
     const proxyPort = await electron.evaluate(async ({ createTabport, state }) => {
-      state.tabport = await createTabport()
+      state.tabport = await createTabport({ secure: false })
       return state.tabport.port
     })
     to = { url: workspaces.url, port: workspaces.port, proxyPort, routes: workspaces.routes }
@@ -109,6 +112,41 @@ describe.skipIf(cannotRun)(title('in Electron'), () => {
     )
 
     expect(seen).toEqual({ codes: ['ERR_TABPORT_WIRING', 'ERR_TABPORT_INVALID_ROUTE'], texts: [] })
+    expect(ownMachine()).toBe(0)
+  })
+
+  test('row 47, cert trust by key, loopback + partition only: a forged issuer name is rejected', async () => {
+    const pem = await electron.evaluate(({ state: { tabport } }) => tabport.server.certificateAuthority().pem as string)
+    const issuer = new X509Certificate(pem).subject.replace('CN=', '')
+    // Its own authority has our name, and it sends ours along.
+    const forged = new Authority(issuer).leaf('localhost')
+    const forger = await startTlsServer({ ...forged, chain: forged.cert + pem })
+    const seen = await electron.evaluate(
+      async ({ openPage, textAt, state: { tabport } }, { port, forgedPort, routes }) => {
+        const attached = async (route?: object): Promise<{ webContents: { session: object } }> => {
+          const page = openPage()
+          await tabport.attach(page.webContents, { route })
+          return page
+        }
+        return {
+          ours: await textAt(await attached(routes.one), `https://localhost:${port}/`),
+          forged: await textAt(await attached(), `https://localhost:${forgedPort}/`),
+          forgedInRoute: await textAt(
+            await attached({ ...routes.one, local: [`localhost:${forgedPort}`] }),
+            `https://localhost:${forgedPort}/`,
+          ),
+        }
+      },
+      { ...to, forgedPort: forger.port },
+    )
+    await forger.close()
+
+    expect(seen).toEqual({
+      ours: 'workspace-1',
+      forged: 'ERR_CERT_AUTHORITY_INVALID',
+      forgedInRoute: 'ERR_CERT_AUTHORITY_INVALID',
+    })
+    expect(forger.requests).toEqual([])
     expect(ownMachine()).toBe(0)
   })
 

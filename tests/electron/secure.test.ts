@@ -1,0 +1,190 @@
+// The proxy over TLS: `createTabport({ secure: true })`. Electron 9 has to do with HTTP/1.1 there.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { Authority } from './harness/authority.ts'
+import { cannotRun, launchElectron, type RemoteElectron, title } from './harness/launch.ts'
+import { startTlsServer } from './harness/tls-server.ts'
+import { startWorkspaces, type Workspaces } from './harness/workspaces.ts'
+
+describe.skipIf(cannotRun)(title('a secure listener'), () => {
+  let electron: RemoteElectron
+  let workspaces: Workspaces
+
+  beforeAll(async () => {
+    ;[electron, workspaces] = await Promise.all([launchElectron(), startWorkspaces()])
+  })
+
+  beforeEach(() => attach({ secure: true }))
+
+  afterEach(async () => {
+    await electron.evaluate(async ({ electron, state }) => {
+      for (const window of electron.BrowserWindow.getAllWindows()) window.destroy()
+      await state.tabport.stop()
+    })
+    for (const server of workspaces.ownMachine) expect(server.connections()).toBe(0)
+  })
+
+  afterAll(async () => {
+    await electron?.close()
+    await workspaces?.close()
+  })
+
+  const attach = (options: object): Promise<void> =>
+    electron.evaluate(
+      async ({ createTabport, openPage, state }, { options, route }) => {
+        await state.tabport?.stop()
+        state.tabport = await createTabport(options)
+        state.page = openPage()
+        await state.tabport.attach(state.page.webContents, { route })
+      },
+      { options, route: workspaces.routes.one },
+    )
+
+  /** Where Chromium would send a request, with the proxy's port left out. */
+  const wayTo = (url: string): Promise<string> =>
+    electron.evaluate(
+      async ({ state: { page, tabport } }, { url }) => {
+        const way = await page.webContents.session.resolveProxy(url)
+        return way.replace(`:${tabport.port}`, '')
+      },
+      { url },
+    )
+
+  test('is where everything goes', async () => {
+    expect(await Promise.all(['http', 'https', 'ws', 'wss'].map((scheme) => wayTo(`${scheme}://localhost/`)))).toEqual(
+      Array(4).fill('HTTPS 127.0.0.1'),
+    )
+  })
+
+  test('has a page, a fetch and a WebSocket arrive', async () => {
+    const seen = await electron.evaluate(
+      async ({ textAt, state: { page } }, { url }) => {
+        const text = await textAt(page, url)
+        const rest = await page.webContents.executeJavaScript(`Promise.all([
+          fetch('/api').then((answer) => answer.text()),
+          new Promise((resolve) => {
+            const socket = new WebSocket('ws://' + location.host + '/ws')
+            const texts = []
+            socket.onopen = () => socket.send('in clear')
+            socket.onmessage = ({ data }) => texts.push(data) === 2 && resolve(texts)
+            socket.onclose = ({ code }) => resolve('closed ' + code)
+          }),
+        ])`)
+        return [text, ...rest]
+      },
+      { url: workspaces.url },
+    )
+    expect(seen).toEqual(['workspace-1', 'workspace-1 /api', ['hello from workspace-1', 'workspace-1: in clear']])
+  })
+
+  test('has a WebSocket arrive that is the first request', async () => {
+    const greeting = await electron.evaluate(
+      async ({ state: { page } }, { url }) => {
+        await page.loadURL('data:text/html,<title>no request</title>')
+        return page.webContents.executeJavaScript(`new Promise((resolve) => {
+          const socket = new WebSocket('${url.replace('http', 'ws')}ws')
+          socket.onmessage = ({ data }) => resolve(data)
+          socket.onclose = ({ code }) => resolve('closed ' + code)
+        })`)
+      },
+      { url: workspaces.url },
+    )
+    expect(greeting).toBe('hello from workspace-1')
+  })
+
+  test('asks for credentials again when the app has cleared them, and is answered', async () => {
+    const [text, challenges] = await electron.evaluate(
+      async ({ electron, textAt, state: { page, tabport } }, { url }) => {
+        const challenges: object[] = []
+        const note = (...[, , , authInfo]: [unknown, unknown, unknown, { host: string; port: number }]) => {
+          challenges.push({ host: authInfo.host, ours: authInfo.port === tabport.port })
+        }
+        electron.app.on('login', note)
+        await page.webContents.session.clearAuthCache({ type: 'password' })
+        const text = await textAt(page, url)
+        electron.app.removeListener('login', note)
+        return [text, challenges] as const
+      },
+      { url: workspaces.url },
+    )
+    expect([text, challenges]).toEqual(['workspace-1', [{ host: '127.0.0.1', ours: true }]])
+  })
+
+  test('takes only what is in scope', async () => {
+    await attach({ secure: true, scope: 'loopback' })
+    expect(await Promise.all([wayTo('https://localhost/'), wayTo('https://site.example/')])).toEqual([
+      'HTTPS 127.0.0.1',
+      'DIRECT',
+    ])
+  })
+
+  test('is not trusted in another session', async () => {
+    const code = await electron.evaluate(
+      async ({ openPage, textAt, state: { tabport } }, { url }) => {
+        const page = openPage()
+        const proxyRules = `https://127.0.0.1:${tabport.port}`
+        await page.webContents.session.setProxy({ proxyRules, proxyBypassRules: '<-loopback>' })
+        return textAt(page, url)
+      },
+      { url: workspaces.url },
+    )
+    expect(code).toBe('ERR_PROXY_CERTIFICATE_INVALID')
+  })
+
+  test('cannot be replaced by another, with the same names and addresses', async () => {
+    const impostor = await startTlsServer(new Authority('impostor').leaf('127.0.0.1'))
+    const code = await electron.evaluate(
+      async ({ textAt, state: { page } }, { url, port }) => {
+        const proxyRules = `https://127.0.0.1:${port}`
+        await page.webContents.session.setProxy({ proxyRules, proxyBypassRules: '<-loopback>' })
+        return textAt(page, url)
+      },
+      { url: workspaces.url, port: impostor.port },
+    )
+    await impostor.close()
+    expect([code, impostor.requests]).toEqual(['ERR_PROXY_CERTIFICATE_INVALID', []])
+  })
+
+  test('that has stopped leaves its session closed', async () => {
+    await electron.evaluate(({ state }) => state.tabport.stop())
+    expect(await wayTo('https://localhost/')).toBe('PROXY 255.255.255.255:9')
+  })
+
+  test.each([
+    [{ secure: false }, 'PROXY 127.0.0.1'],
+    [{ secure: true, http2: true }, 'HTTPS 127.0.0.1'],
+    [{ secure: true, http2: false }, 'HTTPS 127.0.0.1'],
+    [{ secure: true, host: '0.0.0.0', allowNonLoopback: true }, 'HTTPS 127.0.0.1'],
+  ])('with %j is %s, and lets a WebSocket through', async (options, way) => {
+    await attach(options)
+    expect(await wayTo('http://localhost/')).toBe(way)
+    const greeting = await electron.evaluate(
+      async ({ textAt, state: { page } }, { url }) => {
+        await textAt(page, url)
+        return page.webContents.executeJavaScript(`new Promise((resolve) => {
+          const socket = new WebSocket('ws://' + location.host + '/ws')
+          socket.onmessage = ({ data }) => resolve(data)
+          socket.onclose = ({ code }) => resolve('closed ' + code)
+        })`)
+      },
+      { url: workspaces.url },
+    )
+    expect(greeting).toBe('hello from workspace-1')
+  })
+
+  test('is the default where Chromium opens ws: through an HTTP/2 proxy', async () => {
+    await attach({})
+    const chromium = await electron.evaluate(() => Number.parseInt(process.versions.chrome!, 10))
+    expect(await wayTo('http://localhost/')).toBe(chromium >= 114 ? 'HTTPS 127.0.0.1' : 'PROXY 127.0.0.1')
+  })
+
+  test.each(['yes', 1, null])('cannot be %j', async (secure) => {
+    const outcome = await electron.evaluate(
+      async ({ createTabport, outcomeOf }, { secure }) => outcomeOf(createTabport({ secure })),
+      { secure },
+    )
+    expect(outcome).toMatchObject({
+      code: 'ERR_TABPORT_INVALID_ARGUMENT',
+      message: 'options.secure must be a boolean',
+    })
+  })
+})
