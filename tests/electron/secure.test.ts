@@ -171,6 +171,40 @@ describe.skipIf(cannotRun)(title('a secure listener'), () => {
     expect(greeting).toBe('hello from workspace-1')
   })
 
+  test('is asked again where Chromium has refused it without asking us, and not for ever', async () => {
+    const [outcomes, requests] = await electron.evaluate(
+      async ({ electron, openPage, outcomeOf, state: { tabport } }, { route }) => {
+        const { net } = electron
+        const { request } = net
+        const requests: number[] = []
+        /** Attaches a page while the first requests fail. */
+        const attachedDespite = async (failures: number, reason: string) => {
+          let count = 0
+          net.request = (options: object) => {
+            const sent = request.call(net, options)
+            count += 1
+            if (count <= failures) setImmediate(() => sent.emit('error', new Error(reason)))
+            return sent
+          }
+          const { code } = await outcomeOf(tabport.attach(openPage().webContents, { route }))
+          net.request = request
+          requests.push(count)
+          return code
+        }
+        const refused = 'net::ERR_PROXY_CERTIFICATE_INVALID'
+        const outcomes = [
+          await attachedDespite(2, refused),
+          await attachedDespite(3, refused),
+          await attachedDespite(1, 'net::ERR_FAILED'),
+        ]
+        return [outcomes, requests] as const
+      },
+      { route: workspaces.routes.one },
+    )
+    expect(outcomes).toEqual(['fulfilled', 'ERR_TABPORT_WIRING', 'ERR_TABPORT_WIRING'])
+    expect(requests).toEqual([3, 3, 1])
+  })
+
   test('is the default where Chromium opens ws: through an HTTP/2 proxy', async () => {
     await attach({})
     const chromium = await electron.evaluate(() => Number.parseInt(process.versions.chrome!, 10))
