@@ -58,6 +58,13 @@ export interface CreateTabportOptions extends ListenOptions {
    */
   secure?: boolean
   /**
+   * Whether Chromium is offered HTTP/2, by a `secure` proxy and on `https:` loopback hosts of a tab with a route.
+   *
+   * @defaultValue `true` in Chromium 100 (Electron 18) and later. Before, the network service may crash when connections are
+   * given up while their certificate is being looked at, as they are once one of several has agreed on HTTP/2.
+   */
+  http2?: boolean
+  /**
    * What an attached session asks about a certificate that is not the proxy's: the app's own handler, in the form in which
    * `session.setCertificateVerifyProc` takes it. It is for handlers that were set before `createTabport`, which Electron tells
    * nobody about, and for sessions of before. One that the app sets later comes in its place, for that session.
