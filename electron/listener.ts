@@ -20,6 +20,6 @@ function withPort(options: ListenOptions): ListenOptions {
 function withProtocol(options: ListenOptions): ListenOptions {
   const multiplexes = opensWebSocketsOverHttp2Proxy()
   const http2 = options.http2 ?? survivesGivenUpVerification()
-  const secure = options.secure ?? (multiplexes && http2)
-  return { ...options, secure, http2: http2 && (multiplexes || !secure) }
+  const secure = options.secure ?? (multiplexes && http2 !== false)
+  return { ...options, secure, http2: multiplexes || !secure ? http2 : false }
 }

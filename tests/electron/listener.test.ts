@@ -28,6 +28,7 @@ describe('the listener', () => {
     ['83.0.4103.122', { secure: true }, { secure: true, http2: false }],
     ['83.0.4103.122', { secure: true, http2: true }, { secure: true, http2: false }],
     ['113.0.5672.63', { secure: true }, { secure: true, http2: false }],
+    ['156.0.0.0', { http2: 'no' }, { http2: 'no' }],
     [undefined, {}, { secure: false, http2: false }],
   ])('of Chromium %s with %j is %j', (chrome, options, expected) => {
     expect(optionsIn(chrome, options)).toMatchObject(expected)
