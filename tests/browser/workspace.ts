@@ -56,7 +56,7 @@ const page = (name: string, version: string) => `<!doctype html>
 <h1>${name} ${version}</h1>
 <script>
   window.seen = { messages: [], events: [], closed: false }
-  const live = new WebSocket('ws://' + location.host + '/live')
+  const live = new WebSocket(location.origin.replace('http', 'ws') + '/live')
   live.onopen = () => live.send('hello')
   live.onclose = () => { seen.closed = true }
   live.onmessage = ({ data }) => data === 'reload' ? location.reload() : seen.messages.push(data)
