@@ -22,9 +22,11 @@ const DAY_MS = 86_400_000
 
 export class Authority {
   readonly pem: string
-  private readonly key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
 
-  constructor(readonly name: string) {
+  constructor(
+    readonly name: string,
+    private readonly key: KeyObject = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey,
+  ) {
     const basicConstraints = extension('551d13', sequence(tlv(0x01, Buffer.of(0xff))), true)
     this.pem = this.issue(this.key, name, name, new Date(Date.now() - DAY_MS), inDays(30), [basicConstraints])
   }
