@@ -15,7 +15,7 @@ const NEEDED_BY = {
     ['fonts-dejavu-core'],
   ],
   display: [['xvfb'], ['xauth']],
-  browser: [['chromium']],
+  browser: [['chromium'], ['libnss3-tools']],
   commands: [['curl'], ['make']],
 }
 
