@@ -1,11 +1,15 @@
 // Every bad argument is an error with a code, and its message names the argument.
+import { chmodSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { ProxyServer } from 'tabport'
 import { describe, expect, test } from 'vitest'
 import { ca } from './support/certificates.ts'
+import { fileOf, temporaryFolder } from './support/https.ts'
 import { startProxy } from './support/proxy.ts'
 
 const INVALID_ARGUMENT = 'ERR_TABPORT_INVALID_ARGUMENT'
 const INVALID_ROUTE = 'ERR_TABPORT_INVALID_ROUTE'
+const UNUSABLE = ['ERR_TABPORT_CERTIFICATE', 'options.certificates.directory'] as const
 
 /** What the types forbid and JavaScript does not. */
 const wrong = (value: unknown) => value as never
@@ -84,6 +88,13 @@ describe('listen', () => {
     ['tries', { autoPort: { start: 4000, attempts: 1, tries: 2 } }],
     ['http2', { http2: 'yes' }],
     ['http2', { http2: 1 }],
+    ...['yes', 1, null].map((secure): [string, Record<string, unknown>] => ['options.secure', { secure }]),
+    ['options.certificates', { certificates: 'x' }],
+    ['options.certificates', { certificates: [] }],
+    ['options.certificates.directory', { certificates: { directory: 5 } }],
+    ['options.certificates.names', { certificates: { names: 'preview.test' } }],
+    ['options.certificates.names', { certificates: { names: [5] } }],
+    ['keep', { certificates: { keep: true } }],
     ['extraCa', { extraCa: 5 }],
     ['connectTo', { connectTo: 'x' }],
     ['connectTo', { connectTo: { 'a.test': '127.0.0.1:1' } }],
@@ -119,8 +130,32 @@ describe('listen', () => {
     await refuses(() => ProxyServer.listen({ extraCa }), 'ERR_TABPORT_CERTIFICATE', 'extraCa')
   })
 
+  test.each(['', 'a b', 'https://preview.test', 'preview.test:443', '*.preview.test', 'a\r\nb', 'é.test', 'a\0b'])(
+    'certificates.names: refuses %j',
+    async (name) => {
+      const listen = () => ProxyServer.listen({ certificates: { names: ['preview.test', name] } })
+      await refuses(listen, 'ERR_TABPORT_CERTIFICATE', 'options.certificates.names')
+    },
+  )
+
+  test.each([
+    ['a file', () => fileOf(ca)],
+    ['a folder in a file', () => join(fileOf(ca), 'kept')],
+    ['an empty path', () => ''],
+  ])('certificates.directory: refuses %s', async (_what, path) => {
+    const directory = path()
+    await refuses(() => ProxyServer.listen({ certificates: { directory } }), ...UNUSABLE)
+  })
+
+  test.skipIf(process.platform === 'win32')('certificates.directory: refuses one that others may enter', async () => {
+    const directory = temporaryFolder()
+    chmodSync(directory, 0o750)
+    await refuses(() => ProxyServer.listen({ certificates: { directory } }), ...UNUSABLE)
+    expect(readdirSync(directory)).toEqual([])
+  })
+
   test('a member that is undefined is a member left out', async () => {
-    const proxy = await startProxy({ host: undefined, port: undefined, extraCa: undefined, onEvent: undefined })
+    const proxy = await startProxy({ host: undefined, port: undefined, extraCa: undefined, secure: undefined })
     expect(proxy.port()).toBeGreaterThan(0)
   })
 })

@@ -14,6 +14,8 @@ const ROWS: [number, name: string][] = [
   [7, 'ws:// inside CONNECT (plain)'],
   [8, 'real 101 relay'],
   [9, 'non-101 upgrade answer relayed'],
+  [10, 'TLS inside CONNECT (MITM) for loopback'],
+  [11, 'wss inside MITM'],
   [12, 'auth bound to tunnel, not to header'],
   [13, 'release revokes live tunnels'],
   [14, 'stop() closes everything, frees port'],
@@ -35,12 +37,17 @@ const ROWS: [number, name: string][] = [
   [37, 'trailers, gRPC'],
   [38, 'Expect: 100-continue, 1xx, HEAD/204/304'],
   [39, 'absolute-form ws/wss/http/https and origin-form'],
+  [40, 'default ports / scheme kept inside MITM h1'],
   [41, 'stale credentials -> 407 again'],
   [42, 'one context per webContentsId, replace semantics'],
   [43, 'constant-time secret compare, CSPRNG'],
   [44, 'login handler checks host, port, realm'],
   [45, 'session refcount before direct mode'],
   [46, 'fail-closed when proxy unavailable'],
+  [48, 'CA storage, name constraints, rotation'],
+  [49, 'leaf SAN DNS/IP, EKU serverAuth, chain, cache cap'],
+  [50, 'in-process TLS (no ephemeral port)'],
+  [51, 'RFC 8441 extended CONNECT'],
   [52, 'h2 CONNECT'],
   [53, 'loop detection'],
   [54, 'loopback bypass list per context'],
@@ -56,8 +63,8 @@ const ROWS: [number, name: string][] = [
   [70, 'tests through real sockets + Electron smoke'],
 ]
 
-/** What the proxy does not do yet: interception of TLS, the workspace gateway, the edge's features, packages. */
-const NOT_YET = [10, 11, 25, 26, 27, 28, 29, 30, 31, 40, 47, 48, 49, 50, 51, 64, 65, 66, 67, 68, 69]
+/** What the proxy does not do yet: trust in Electron, the workspace gateway, the edge's features, packages. */
+const NOT_YET = [25, 26, 27, 28, 29, 30, 31, 47, 64, 65, 66, 67, 68, 69]
 
 const here = new URL('./', import.meta.url)
 const root = new URL('../../', import.meta.url)

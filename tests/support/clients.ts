@@ -18,7 +18,7 @@ export function undiciAgent(proxy: ProxyServer, context: ProxyContextInfo, proxy
 
 /** Opens a tunnel; gives the answer's status too when it is refused. */
 export async function connectTunnel(
-  proxy: ProxyServer,
+  proxy: Pick<ProxyServer, 'port'>,
   context: ProxyContextInfo | undefined,
   authority: string,
 ): Promise<{ status: number; headers: http.IncomingHttpHeaders; socket: Socket }> {

@@ -31,6 +31,11 @@ export class RawClient {
     })
   }
 
+  /** Speaks on a connection that is open already, such as one inside TLS. */
+  static over(socket: Socket): RawClient {
+    return new RawClient(socket)
+  }
+
   static async connect(port: number, host = '127.0.0.1'): Promise<RawClient> {
     const socket = net.connect({ port, host, allowHalfOpen: true, noDelay: true })
     const client = new RawClient(socket)

@@ -1,5 +1,7 @@
 // The package's types as an ES module project sees them. `tsc` checks this file; nothing runs it.
 import {
+  type Certificate,
+  type CertificateOptions,
   type ContextLimits,
   type GatewayRoute,
   type ListenOptions,
@@ -17,10 +19,14 @@ const gateway: GatewayRoute = { cmuxProxyOrigin: 'http://127.0.0.1:39379', works
 const limits: ContextLimits = { tunnels: 0, breaker: { failures: 5, openMs: 1_000 } }
 const template: UpstreamRoute = { upstream: 'https://{port}-abc.preview.example', limits }
 
+const certificates: CertificateOptions = { directory: '/var/lib/app/tabport', names: ['proxy.example', '10.0.0.5'] }
+
 const options: ListenOptions = {
   host: '127.0.0.1',
   autoPort: { start: 39_385, attempts: 50 },
   http2: true,
+  secure: true,
+  certificates,
   connectTo: { 'a.example:443': '127.0.0.1:8443' },
   upstreamProxy: 'socks5://user:pass@proxy.example:1080',
   timeouts: { connect: 1_000, tlsHandshake: 1_000, requestHead: 1_000, responseHead: 1_000, idle: 0, halfClose: 1_000 },
@@ -53,6 +59,14 @@ export async function six(): Promise<void> {
   await proxy[Symbol.asyncDispose]()
 }
 
+export function trusted(proxy: ProxyServer): string[] {
+  const authority: Certificate = proxy.certificateAuthority()
+  const listener: Certificate | null = proxy.listenerCertificate()
+  // @ts-expect-error: without `secure` there is none.
+  void proxy.listenerCertificate().pem
+  return [authority.pem, authority.fingerprint, listener?.fingerprint ?? '']
+}
+
 /** The type of an event narrows it. */
 function report(event: ProxyEvent): string | number | undefined {
   switch (event.type) {
@@ -80,6 +94,8 @@ export async function refused(proxy: ProxyServer): Promise<void> {
   proxy.createContext(1, { limits })
   // @ts-expect-error: there is no such option.
   await ProxyServer.listen({ hots: '127.0.0.1' })
+  // @ts-expect-error: names are a list.
+  await ProxyServer.listen({ certificates: { names: 'proxy.example' } })
 }
 
 const wired: CreateTabportOptions[] = [
