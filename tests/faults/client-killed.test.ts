@@ -9,7 +9,8 @@ import { type End, type Message, readMessage } from '../support/message.ts'
 import { startRawOrigin } from '../support/origin.ts'
 import { until, within } from '../support/poll.ts'
 import { startProxy } from '../support/proxy.ts'
-import { startRelay } from '../support/relay.ts'
+import { type Ending, startRelay } from '../support/relay.ts'
+import { insideTls, insideTlsHttp2 } from '../support/tls-ways.ts'
 import {
   absoluteForm,
   connect,
@@ -47,7 +48,7 @@ const CASES: [Framing, keyof typeof BREAKS, (way: Way) => boolean][] = [
   ['Content-Length', 'breaks off', () => true],
   ['Content-Length', 'ends its side', () => true],
   ['chunks', 'breaks off', () => true],
-  ['chunks', 'ends its side', (way) => way !== overHttp2],
+  ['chunks', 'ends its side', (way) => way !== overHttp2 && way !== insideTlsHttp2],
 ]
 
 const WAYS: [string, Way][] = [
@@ -56,6 +57,8 @@ const WAYS: [string, Way][] = [
   ['CONNECT', connect],
   ['CONNECT to a routed name', connectRouted],
   ['CONNECT over HTTP/2', connectOverHttp2],
+  ['TLS in a tunnel', insideTls],
+  ['HTTP/2 over TLS in a tunnel', insideTlsHttp2],
 ]
 
 describe.each(WAYS)(`killed ${TIMES} times, asked by %s`, (_name, way) => {
@@ -98,14 +101,19 @@ test.each(WAYS)('asked by %s: an upload that is being answered already is aborte
   })
 })
 
-test.each(['cut', 'reset'] as const)(
-  'a connection of HTTP/2 that is lost, by a %s, takes its uploads with it',
-  async (how) => {
+test.each([
+  ['HTTP/2', 'cut', overHttp2],
+  ['HTTP/2', 'reset', overHttp2],
+  ['HTTP/2 over TLS in a tunnel', 'cut', insideTlsHttp2],
+  ['HTTP/2 over TLS in a tunnel', 'reset', insideTlsHttp2],
+] satisfies [string, Ending, Way][])(
+  'a connection of %s that is lost, by a %s, takes its uploads with it',
+  async (_name, how, way) => {
     const { uploads, to } = await fixture()
     const relay = await startRelay({ port: to.proxy.port() })
     const lost = { ...to, proxy: { port: () => relay.port } }
     for (let number = 0; number < 100; number += 1) {
-      const { duplex } = await overHttp2(lost, { method: 'POST' })
+      const { duplex } = await way(lost, { method: 'POST' })
       duplex.write('part')
     }
     await until(
@@ -170,6 +178,7 @@ async function fixture(answer = '') {
   })
   const proxy = await startProxy()
   const routed = proxy.createContext(2, { upstream: 'http://127.0.0.1:{port}' })
-  const to: Towards & { proxy: ProxyServer } = { proxy, plain: proxy.createContext(1), routed, port: origin.port }
+  const ca = proxy.certificateAuthority().pem
+  const to: Towards & { proxy: ProxyServer } = { proxy, plain: proxy.createContext(1), routed, port: origin.port, ca }
   return { uploads, to }
 }

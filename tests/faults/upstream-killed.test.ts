@@ -12,6 +12,7 @@ import { startRawOrigin, startTlsOrigin } from '../support/origin.ts'
 import { until, within } from '../support/poll.ts'
 import { authorization, previewTo, startProxy } from '../support/proxy.ts'
 import { type Ending, startRelay } from '../support/relay.ts'
+import { insideTls, insideTlsHttp2 } from '../support/tls-ways.ts'
 import {
   absoluteForm,
   connect,
@@ -57,6 +58,8 @@ const WAYS: [string, Way][] = [
   ['CONNECT', connect],
   ['CONNECT to a routed name', connectRouted],
   ['CONNECT over HTTP/2', connectOverHttp2],
+  ['TLS in a tunnel', insideTls],
+  ['HTTP/2 over TLS in a tunnel', insideTlsHttp2],
 ]
 /** To which chunks mean nothing, so that whatever is not of a known length ends with the connection. */
 const OLD: [string, Way] = ['HTTP/1.0', http10]
@@ -150,7 +153,7 @@ async function killBehindTls(port: number) {
 async function towards(port: number): Promise<Towards> {
   const proxy = await startProxy()
   const routed = proxy.createContext(2, { upstream: 'http://127.0.0.1:{port}' })
-  return { proxy, plain: proxy.createContext(1), routed, port }
+  return { proxy, plain: proxy.createContext(1), routed, port, ca: proxy.certificateAuthority().pem }
 }
 
 async function behindTls(port: number) {

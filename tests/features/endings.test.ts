@@ -5,6 +5,7 @@ import { connectTunnel } from '../support/clients.ts'
 import { startRawOrigin } from '../support/origin.ts'
 import { until, within } from '../support/poll.ts'
 import { startProxy } from '../support/proxy.ts'
+import { insideTls, insideTlsHttp2 } from '../support/tls-ways.ts'
 import {
   absoluteForm,
   connect,
@@ -27,6 +28,8 @@ const WAYS: [string, Way][] = [
   ['inside CONNECT, looked into', connectRouted],
   ['over HTTP/2', overHttp2],
   ['inside CONNECT over HTTP/2', connectOverHttp2],
+  ['inside TLS inside CONNECT', insideTls],
+  ['inside TLS inside CONNECT, over HTTP/2', insideTlsHttp2],
 ]
 const NOTHING = { contexts: 0, connections: 0, requests: 0, tunnels: 0, upstreamConnections: 0 }
 
@@ -39,7 +42,7 @@ async function endless() {
   const proxy = await startProxy()
   const plain = proxy.createContext(1)
   const routed = proxy.createContext(2, { upstream: 'http://127.0.0.1:{port}' })
-  const to: Towards = { proxy, plain, routed, port: origin.port }
+  const to: Towards = { proxy, plain, routed, port: origin.port, ca: proxy.certificateAuthority().pem }
   return { origin, proxy, to }
 }
 
@@ -67,7 +70,7 @@ test.each(WAYS)(
     const { origin, proxy, to } = await endless()
     const mine = await begun(way, to)
     const [plain, routed] = [proxy.createContext(3), proxy.createContext(4, { upstream: 'http://127.0.0.1:{port}' })]
-    const others = await begun(way, { ...to, plain, routed, session: undefined })
+    const others = await begun(way, { ...to, plain, routed, session: undefined, inside: undefined })
     expect(origin.sockets.size).toBe(2)
     for (const { id } of [to.plain, to.routed]) proxy.releaseContext(id)
     await until('the client sees it', mine.ended, SECOND)

@@ -20,6 +20,10 @@ export interface Towards {
   port: number
   /** Kept by the ways that use it, so that many exchanges share one connection. */
   session?: ClientHttp2Session
+  /** The same inside TLS, in a tunnel. */
+  inside?: Promise<ClientHttp2Session>
+  /** Whom clients trust that speak TLS to the proxy. */
+  ca?: string
 }
 
 export interface Ask {
@@ -66,10 +70,16 @@ export const connectRouted: Way = async (to, ask) => {
 
 export const overHttp2: Way = async (to, { method = 'GET', fields = {} }) => {
   const pseudo = { ':method': method, ':scheme': 'http', ':authority': `127.0.0.1:${to.port}`, ':path': '/' }
-  const lower = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name.toLowerCase(), value]))
-  delete lower['transfer-encoding']
-  const all = { ...pseudo, 'proxy-authorization': basic(to.plain), ...lower }
-  return overStream(to, all, method === 'GET', false)
+  const all = { ...pseudo, 'proxy-authorization': basic(to.plain), ...lowerCase(fields) }
+  return overStream(sessionOf(to), all, method === 'GET', false)
+}
+
+/** Fields as HTTP/2 has them, which frames a body by itself. */
+export function lowerCase(fields: Record<string, string>): Record<string, string> {
+  const { 'transfer-encoding': _, ...lower } = Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name.toLowerCase(), value]),
+  )
+  return lower
 }
 
 export const connectOverHttp2: Way = async (to, ask) => {
@@ -81,7 +91,7 @@ export const connectOverHttp2: Way = async (to, ask) => {
 /** Opens a tunnel on a stream of HTTP/2. */
 export async function openHttp2Tunnel(to: Towards): Promise<Exchange> {
   const pseudo = { ':method': 'CONNECT', ':authority': `127.0.0.1:${to.port}` }
-  const exchange = overStream(to, { ...pseudo, 'proxy-authorization': basic(to.plain) }, false, true)
+  const exchange = overStream(sessionOf(to), { ...pseudo, 'proxy-authorization': basic(to.plain) }, false, true)
   const [{ ':status': status }] = await once(exchange.duplex, 'response')
   if (status !== 200) throw new Error(`CONNECT was answered ${status}`)
   return exchange
@@ -181,9 +191,14 @@ function overSocket(socket: Socket): Exchange {
 }
 
 /** A stream is broken off by an abort: `close` would end its body before it resets it. */
-function overStream(to: Towards, fields: OutgoingHttpHeaders, endStream: boolean, raw: boolean): Exchange {
+export function overStream(
+  session: ClientHttp2Session,
+  fields: OutgoingHttpHeaders,
+  endStream: boolean,
+  raw: boolean,
+): Exchange {
   const abort = new AbortController()
-  const stream = sessionOf(to).request(fields, { endStream, signal: abort.signal })
+  const stream = session.request(fields, { endStream, signal: abort.signal })
   stream.on('error', () => {})
   stream.once('response', (headers) => statuses.set(stream, headers[':status']))
   return { duplex: stream, raw, breakOff: () => abort.abort() }
@@ -199,7 +214,7 @@ function sessionOf(to: Towards): ClientHttp2Session {
   return session
 }
 
-function head(
+export function head(
   target: string,
   version: string,
   { port, host = '127.0.0.1' }: { port: number; host?: string },
