@@ -1,4 +1,5 @@
 // The package's types as an ES module project sees them. `tsc` checks this file; nothing runs it.
+import { writeFile } from 'node:fs/promises'
 import {
   type Certificate,
   type CertificateOptions,
@@ -59,7 +60,12 @@ export async function six(): Promise<void> {
   await proxy[Symbol.asyncDispose]()
 }
 
-export function trusted(proxy: ProxyServer): string[] {
+/** As in README.md. */
+export async function trusted(): Promise<string[]> {
+  const directory = '/home/me/.local/share/my-app/tabport'
+  const proxy = await ProxyServer.listen({ secure: true, certificates: { directory } })
+  await writeFile('authority.pem', proxy.certificateAuthority().pem)
+  console.log(proxy.listenerCertificate()?.fingerprint)
   const authority: Certificate = proxy.certificateAuthority()
   const listener: Certificate | null = proxy.listenerCertificate()
   // @ts-expect-error: without `secure` there is none.
