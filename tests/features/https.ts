@@ -1,9 +1,11 @@
 // A tab whose `localhost:3000` is a workspace behind TLS, and the ways in which its https pages ask for it.
+import { once } from 'node:events'
 import type { ClientHttp2Session } from 'node:http2'
 import type { ListenOptions, ProxyContextInfo, ProxyServer } from 'tabport'
 import { http2Session } from '../support/clients.ts'
-import { http2Over, tlsByConnect, tlsToListener } from '../support/https.ts'
+import { http2Over, tlsByConnect, tlsInStream, tlsToListener } from '../support/https.ts'
 import { type Answer, startTlsOrigin } from '../support/origin.ts'
+import { within } from '../support/poll.ts'
 import { basic, previewTo, startProxy } from '../support/proxy.ts'
 import type { Asking } from './fixture.ts'
 
@@ -39,10 +41,20 @@ export async function overSecureListener(to: Asking & { proxy: ProxyServer }): P
   return { session, pseudo: { ...pseudo(to.authority, 'http'), ...credentials(to.context) } }
 }
 
-/** The same in clear, by prior knowledge. */
+/** What Chromium does: TLS inside a tunnel that is a stream of its one connection to the proxy. */
+export async function insideTunnelOfSecureListener(to: Asking & { proxy: ProxyServer }): Promise<Asker> {
+  const { session } = await overSecureListener(to)
+  const asked = { ':method': 'CONNECT', ':authority': to.authority, ...credentials(to.context) }
+  const stream = session.request(asked, { endStream: false })
+  await within('the tunnel', once(stream, 'response'))
+  const inside = await http2Over(await tlsInStream(stream, to.proxy, to.authority))
+  return { session: inside, pseudo: pseudo(to.authority, 'https') }
+}
+
+/** In clear, by prior knowledge. */
 export async function byPriorKnowledge(to: Asking & { proxy: ProxyServer }): Promise<Asker> {
   const session = http2Session(to.proxy)
-  await new Promise((resolve) => session.once('remoteSettings', resolve))
+  await within('the settings', once(session, 'remoteSettings'))
   return { session, pseudo: { ...pseudo(to.authority, 'http'), ...credentials(to.context) } }
 }
 
@@ -50,6 +62,7 @@ export const WAYS_OF_HTTP2: [string, ListenOptions, (to: Asking & { proxy: Proxy
   ['by prior knowledge', {}, byPriorKnowledge],
   ['inside TLS inside CONNECT', {}, insideTunnel],
   ['over the secure listener', { secure: true }, overSecureListener],
+  ['inside TLS inside CONNECT over the secure listener', { secure: true }, insideTunnelOfSecureListener],
 ]
 
 const credentials = (context: ProxyContextInfo) => ({ 'proxy-authorization': basic(context) })

@@ -7,6 +7,7 @@ import http2, { type ClientHttp2Session } from 'node:http2'
 import net, { type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import tls, { type TLSSocket } from 'node:tls'
 import type { ProxyContextInfo, ProxyServer } from 'tabport'
 import { onTestFinished } from 'vitest'
@@ -29,6 +30,10 @@ export async function tlsByConnect(
   if (status !== 200) throw new Error(`CONNECT was answered ${status}`)
   return handshake({ socket, ca, host: hostOf(authority), ALPNProtocols: alpn })
 }
+
+/** Shakes hands, for HTTP/2, in a tunnel that is a stream. */
+export const tlsInStream = (socket: Duplex, proxy: ProxyServer, authority: string): Promise<TLSSocket> =>
+  handshake({ socket, ca: proxy.certificateAuthority().pem, host: hostOf(authority), ALPNProtocols: ['h2'] })
 
 /** Shakes hands with a secure listener. */
 export const tlsToListener = (proxy: ProxyServer, alpn: Alpn[] = ['h2', 'http/1.1']): Promise<TLSSocket> =>
