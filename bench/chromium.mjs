@@ -2,25 +2,17 @@
 // cache, connections and credentials: one browser serves all measurements, as warm for one way as for another, and
 // each of them starts cold. Nothing but loopback can be reached from it.
 import { createHash, X509Certificate } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { findChromium, LOOPBACK_ONLY } from '../scripts/lib/chromium.mjs'
 import { installSystemPackages } from '../scripts/lib/system.mjs'
 
-const USUAL = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
-const LOOPBACK_ONLY = '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1'
 const QUIET = ['--disable-background-networking', '--disable-component-update', '--disable-gpu', '--no-first-run']
 
 /** Installs one where there is none. Returns why that cannot be done, by name, as for other people's proxies. */
 export async function provideChromium() {
-  if (chromiumPath()) return {}
+  if (findChromium()) return {}
   if (process.env.TABPORT_CHROMIUM) return { chromium: 'TABPORT_CHROMIUM names no file' }
   const why = await installSystemPackages(['browser'], (howTo) => howTo).catch((error) => error.message)
-  return chromiumPath() ? {} : { chromium: why }
-}
-
-/** The browser to measure with, if there is one. */
-function chromiumPath() {
-  const named = process.env.TABPORT_CHROMIUM
-  return (named ? [named] : USUAL).find((path) => existsSync(path))
+  return findChromium() ? {} : { chromium: why }
 }
 
 /** Starts it; it takes these certificates, in PEM, for valid. */
@@ -29,7 +21,7 @@ export async function launchChromium(certificates) {
   const { chromium } = await import('playwright-core')
   const trusted = `--ignore-certificate-errors-spki-list=${certificates.map(keyDigest).join(',')}`
   const sandbox = process.getuid() === 0 ? ['--no-sandbox'] : []
-  return chromium.launch({ executablePath: chromiumPath(), args: [LOOPBACK_ONLY, trusted, ...QUIET, ...sandbox] })
+  return chromium.launch({ executablePath: findChromium(), args: [LOOPBACK_ONLY, trusted, ...QUIET, ...sandbox] })
 }
 
 /** The SHA-256 of a certificate's public key, as Chromium lists those that it is to trust. */

@@ -44,6 +44,7 @@ const ROWS: [number, name: string][] = [
   [44, 'login handler checks host, port, realm'],
   [45, 'session refcount before direct mode'],
   [46, 'fail-closed when proxy unavailable'],
+  [47, 'cert trust by key, loopback + partition only'],
   [48, 'CA storage, name constraints, rotation'],
   [49, 'leaf SAN DNS/IP, EKU serverAuth, chain, cache cap'],
   [50, 'in-process TLS (no ephemeral port)'],
@@ -63,8 +64,8 @@ const ROWS: [number, name: string][] = [
   [70, 'tests through real sockets + Electron smoke'],
 ]
 
-/** What the proxy does not do yet: trust in Electron, the workspace gateway, the edge's features, packages. */
-const NOT_YET = [25, 26, 27, 28, 29, 30, 31, 47, 64, 65, 66, 67, 68, 69]
+/** What the proxy does not do yet: the workspace gateway, the edge's features, packages. */
+const NOT_YET = [25, 26, 27, 28, 29, 30, 31, 64, 65, 66, 67, 68, 69]
 
 const here = new URL('./', import.meta.url)
 const root = new URL('../../', import.meta.url)

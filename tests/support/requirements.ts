@@ -1,16 +1,14 @@
 import { existsSync } from 'node:fs'
+import { findChromium } from '../../scripts/lib/chromium.mjs'
 
 const CI = process.env.CI === 'true'
 const CERTUTIL = '/usr/bin/certutil'
-const USUAL = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 
-/** Nothing but loopback may be reached by a browser under test. */
-export const LOOPBACK_ONLY = '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1'
+export { LOOPBACK_ONLY } from '../../scripts/lib/chromium.mjs'
 
 /** The browser to test with. Without one: an error in CI, undefined (so that tests are skipped by name) elsewhere. */
 export function chromiumPath(): string | undefined {
-  const named = process.env.TABPORT_CHROMIUM
-  const found = (named ? [named] : USUAL).find((path) => existsSync(path))
+  const found = findChromium()
   if (!found && CI) throw new Error('Chromium is missing: run `npm run setup`, or name one in TABPORT_CHROMIUM')
   return found
 }
