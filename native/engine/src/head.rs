@@ -35,7 +35,9 @@ impl RequestHead {
     pub(crate) fn of_http2(parts: &http::request::Parts) -> Self {
         let uri = &parts.uri;
         let authority = uri.authority().map_or("", Authority::as_str);
+        // An asterisk stands for no path (section 8.3.1), and a proxy is asked for that by leaving it out.
         let path = uri.path_and_query().map_or("", PathAndQuery::as_str);
+        let path = if path == "*" { "" } else { path };
         let protocol = parts.extensions.get::<Protocol>().map(|protocol| protocol.as_str().into());
         let target = match uri.scheme_str() {
             _ if parts.method == Method::CONNECT && protocol.is_none() => authority.to_owned(),
