@@ -12,3 +12,8 @@ pub(crate) const STREAMS: u32 = 1000;
 pub(crate) const PING_EVERY: Duration = Duration::from_secs(30);
 /// How long it may take to say so.
 pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many streams a client may reset before they have been looked at (CVE-2023-44487): a page that is left cancels
+/// all it has asked for at once, and takes no tunnel of another page with it.
+pub(crate) const RESETS_AHEAD: usize = 200;
+/// How many streams of a connection a client may have us reset, by its errors (CVE-2025-8671).
+pub(crate) const ERRORS: usize = 1000;

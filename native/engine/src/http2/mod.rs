@@ -40,6 +40,8 @@ pub(crate) async fn serve(stream: Stream, connection: Arc<Connection>) -> hyper:
         .keep_alive_interval(limits::PING_EVERY)
         .keep_alive_timeout(limits::PING_TIMEOUT)
         .max_concurrent_streams(limits::STREAMS)
+        .max_pending_accept_reset_streams(limits::RESETS_AHEAD)
+        .max_local_error_reset_streams(limits::ERRORS)
         .max_header_list_size(head_bytes)
         .enable_connect_protocol()
         .auto_date_header(false)

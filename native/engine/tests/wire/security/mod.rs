@@ -3,6 +3,7 @@
 //! A status alone never proves that nothing was smuggled: what counts is what a raw origin received, to the
 //! byte, and how often it was dialled.
 
+mod frames;
 mod message;
 mod support;
 
@@ -16,6 +17,7 @@ mod credentials;
 mod early_answer;
 mod egress;
 mod fields;
+mod floods;
 mod half_close;
 mod isolation;
 mod limits;
