@@ -24,7 +24,7 @@ use crate::target::Target;
 use crate::{http1, http2, tls};
 
 /// RFC 9113, section 3.4.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// What is read to tell protocols apart: enough for a request's head to come with it.
 pub(crate) const FIRST_READ: usize = 16 * 1024;
 

@@ -4,6 +4,7 @@
 //! `tunnel` reads and writes.
 
 pub(crate) mod limits;
+mod malformed;
 mod streams;
 mod tunnel;
 
@@ -17,6 +18,7 @@ use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use thiserror::Error;
+use tokio::time::timeout;
 
 use crate::body::ResponseBody;
 use crate::client::{Client, Http2Upload};
@@ -31,7 +33,10 @@ pub(crate) use streams::{ends_with, is_stream};
 pub(crate) use tunnel::Tunnel;
 
 /// Serves a connection until either side ends it.
-pub(crate) async fn serve(stream: Stream, connection: Arc<Connection>) -> hyper::Result<()> {
+pub(crate) async fn serve(mut stream: Stream, connection: Arc<Connection>) -> hyper::Result<()> {
+    let limit = connection.proxy.timeouts.request_head;
+    let begun = timeout(limit, malformed::begins_with_settings(&mut stream)).await;
+    let Ok(Ok(true)) = begun else { return Ok(()) };
     let head_bytes = connection.proxy.limits.head_bytes;
     http2::Builder::new(Streams(Arc::clone(&connection)))
         .timer(TokioTimer::new())
@@ -71,6 +76,8 @@ async fn serve_stream(
     let fields = u32::try_from(head.fields.iter().count()).unwrap_or(u32::MAX);
     let response = if fields > connection.proxy.limits.head_fields {
         request::refuse(&connection, &ProxyError::HeadTooLarge)
+    } else if let Err(error) = malformed::check(&parts.headers) {
+        request::refuse(&connection, &error)
     } else {
         let response = request::serve(&connection, head, client).await;
         response.ok_or(ClientGone)?

@@ -19,6 +19,7 @@ mod egress;
 mod fields;
 mod floods;
 mod half_close;
+mod http2_messages;
 mod isolation;
 mod limits;
 mod mutants;

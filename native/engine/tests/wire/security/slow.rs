@@ -224,3 +224,12 @@ async fn row_26_other_clients_are_unaffected() {
     drop(slow);
     origin.end().await;
 }
+
+/// What makes a preface of it never comes.
+#[tokio::test]
+async fn row_26_an_http2_client_that_does_not_say_its_settings() {
+    let proxy = impatient(LIMIT);
+    let mut client = proxy.connect().await;
+    client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    assert_eq!(client.rest().await, b"");
+}
