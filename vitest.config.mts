@@ -25,7 +25,14 @@ const shared = {
 export default defineConfig({
   test: {
     projects: [
-      { ...shared, test: { ...shared.test, name: 'addon', include: ['tests/*.test.ts', 'tests/features/*.test.ts'] } },
+      {
+        ...shared,
+        test: {
+          ...shared.test,
+          name: 'addon',
+          include: ['tests/*.test.ts', 'tests/features/*.test.ts', 'tests/conformance/**/*.test.ts'],
+        },
+      },
       {
         ...shared,
         test: {

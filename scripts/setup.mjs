@@ -1,6 +1,7 @@
 // Everything a fresh clone needs before it runs or is tested. Plain Node: it runs before any package is there.
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { providePackages } from '../tests/conformance/http2/packages.mjs'
 import { buildAddon, buildPanickingAddon, buildTypeScript } from './lib/build.mjs'
 import { provideElectron } from './lib/electron.mjs'
 import { installPackages } from './lib/packages.mjs'
@@ -20,7 +21,10 @@ export async function setUp({ purposes = FOR_TESTS, onMissing = failMissing } = 
   await step('npm packages', installPackages)
   await step('Electron', () => provideElectron().catch((error) => onMissing(error.message)))
   await step('native addon', buildAddon)
-  if (purposes === FOR_TESTS) await step('native addon that panics on demand', buildPanickingAddon)
+  if (purposes === FOR_TESTS) {
+    await step('native addon that panics on demand', buildPanickingAddon)
+    await step('Python packages', providePackages)
+  }
   await step('TypeScript', buildTypeScript)
 }
 
