@@ -15,6 +15,8 @@ const AUTHORITY = 'localhost:3000'
 /** How the proxy listens for each way in; what a client then does is in `ways.py`. */
 export const WAYS = {
   plain: {},
+  secure: { secure: true },
+  inside: {},
 }
 
 /** The names of the cases that there are for a way in. */
