@@ -19,6 +19,7 @@ mod forward;
 mod framing;
 mod harness;
 mod http2;
+mod http2_streams;
 mod http2_uploads;
 mod http2_upstream;
 mod intercept;
