@@ -4,11 +4,9 @@
 //! transfer does not grow with its size.
 
 use std::error::Error;
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::HeaderMap;
@@ -16,16 +14,14 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use crate::exchange::Exchange;
 use crate::headers;
-use crate::http1::{self, Deadline};
 use crate::response;
 use crate::upstream::{Relay, strip_trailers};
+use crate::{http1, http2};
 
 /// A response's body, and the exchange that ends with it.
 pub(crate) struct ResponseBody {
     source: Source,
     exchange: Option<Arc<Exchange>>,
-    idle: Option<Duration>,
-    deadline: Deadline,
 }
 
 enum Source {
@@ -40,16 +36,13 @@ impl ResponseBody {
         body: response::Body,
         upload: Option<Incoming>,
         exchange: Option<Arc<Exchange>>,
-        idle: Option<Duration>,
     ) -> Self {
         let source = match body {
             response::Body::Own(text) => Source::Own(Some(text).filter(|text| !text.is_empty())),
             response::Body::Http1(relay) => Source::Http1(Some(relay), upload),
             response::Body::Http2(body, _) => Source::Http2(body),
         };
-        let mut deadline = Deadline::default();
-        deadline.restart(idle);
-        Self { source, exchange, idle, deadline }
+        Self { source, exchange }
     }
 
     fn finish(&mut self) {
@@ -104,12 +97,8 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Poll::Ready(frame) = self.source.poll_frame(cx) else {
-            let late = self.deadline.poll(cx);
-            return late.map(|()| Some(Err(io::Error::from(io::ErrorKind::TimedOut).into())));
-        };
-        let idle = self.idle;
-        self.deadline.restart(idle);
+        let frame = ready!(self.source.poll_frame(cx));
+        http2::has_answered();
         match &frame {
             Some(Ok(frame)) => {
                 if let (Some(exchange), Some(data)) = (&self.exchange, frame.data_ref()) {

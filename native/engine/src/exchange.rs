@@ -31,8 +31,9 @@ pub(crate) struct Exchange {
     begun: Instant,
     method: String,
     path: String,
-    _counted: Counted,
+    /// Given back before it is no longer counted: who sees that there is room finds it.
     slots: OnceLock<Slots>,
+    _counted: Counted,
 }
 
 impl Exchange {

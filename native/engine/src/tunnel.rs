@@ -25,9 +25,9 @@ pub(crate) struct Tunnel {
     bytes_up: AtomicU64,
     bytes_down: AtomicU64,
     begun: Instant,
-    counted: Counted,
-    /// Its place among those that the context may have.
+    /// Its place among those that the context may have, given back before it is no longer counted.
     slot: Slot,
+    counted: Counted,
 }
 
 impl Tunnel {

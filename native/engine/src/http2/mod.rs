@@ -29,7 +29,7 @@ use crate::request;
 use crate::response::Body;
 use crate::stream::Stream;
 use streams::Streams;
-pub(crate) use streams::{ends_with, is_stream};
+pub(crate) use streams::{ends_with, has_answered, is_stream};
 pub(crate) use tunnel::Tunnel;
 
 /// Serves a connection until either side ends it.
@@ -94,8 +94,8 @@ async fn serve_stream(
     }
     let own = is_head && matches!(response.body, Body::Own(_));
     let body = if own { Body::Own(Bytes::new()) } else { response.body };
-    let idle = connection.proxy.timeouts.idle;
-    let mut answer = Response::new(ResponseBody::new(body, upload.take(), response.exchange, idle));
+    has_answered();
+    let mut answer = Response::new(ResponseBody::new(body, upload.take(), response.exchange));
     *answer.status_mut() = response.head.status;
     *answer.headers_mut() = HeaderMap::from(&response.head.fields);
     answer.headers_mut().remove(CONNECTION);

@@ -1,20 +1,33 @@
-//! The streams of an HTTP/2 connection: each ends with the context that it turns out to belong to.
+//! The streams of an HTTP/2 connection: each ends with the context that it turns out to belong to, or when nobody
+//! takes its response.
 
-use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
-use std::task::Poll;
+use std::task::{self, Poll};
+use std::time::Duration;
 
 use hyper::Method;
 use hyper::rt::Executor;
+use tokio::task::futures::TaskLocalFuture;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::connection::Connection;
 use crate::context::Context;
+use crate::http1::Deadline;
 
 tokio::task_local! {
-    /// What ends the stream that this task serves, once it is known whose it is.
-    static STREAM: Arc<OnceLock<CancellationToken>>;
+    /// The stream that this task serves.
+    static STREAM: Arc<Served>;
+}
+
+/// What is known of a stream.
+#[derive(Default)]
+struct Served {
+    /// What ends it, once it is known whose it is.
+    ends_by: OnceLock<CancellationToken>,
+    /// How many frames its response has had so far, the head included.
+    frames: AtomicUsize,
 }
 
 /// Lets the HTTP/2 stream that this task serves, if it does, end with a context. One that becomes a tunnel can
@@ -24,7 +37,12 @@ pub(crate) fn ends_with(context: &Context, method: &Method) {
         Method::CONNECT => context.released.child_token(),
         _ => context.released.clone(),
     };
-    let _ = STREAM.try_with(|owner| owner.set(released()));
+    let _ = STREAM.try_with(|stream| stream.ends_by.set(released()));
+}
+
+/// The stream that this task serves has another frame to send.
+pub(crate) fn has_answered() {
+    let _ = STREAM.try_with(|stream| stream.frames.fetch_add(1, Relaxed));
 }
 
 /// Whether this task serves an HTTP/2 stream.
@@ -34,10 +52,10 @@ pub(crate) fn is_stream() -> bool {
 
 /// What ends the stream that this task serves.
 pub(super) fn ends_by() -> CancellationToken {
-    STREAM.try_with(|owner| owner.get().cloned()).ok().flatten().unwrap_or_default()
+    STREAM.try_with(|stream| stream.ends_by.get().cloned()).ok().flatten().unwrap_or_default()
 }
 
-/// Runs the streams of an HTTP/2 connection, each until its context is released.
+/// Runs the streams of an HTTP/2 connection.
 #[derive(Clone)]
 pub(super) struct Streams(pub(super) Arc<Connection>);
 
@@ -49,22 +67,68 @@ where
         // What a stream spawns is the sending half of its tunnel: each ends with the other.
         let parent = STREAM.try_with(Arc::clone);
         let sends = parent.is_ok();
-        let owner = parent.unwrap_or_default();
-        let mut stream = Box::pin(STREAM.scope(Arc::clone(&owner), future));
-        let mut released: Option<Pin<Box<WaitForCancellationFutureOwned>>> = None;
-        self.0.proxy.tasks.spawn(poll_fn(move |cx| {
-            if released.as_mut().is_some_and(|released| released.as_mut().poll(cx).is_ready()) {
-                return Poll::Ready(());
+        let stream = parent.unwrap_or_default();
+        self.0.proxy.tasks.spawn(Serving {
+            future: Box::pin(STREAM.scope(Arc::clone(&stream), future)),
+            stream,
+            sends,
+            released: None,
+            // A tunnel has a limit of its own.
+            idle: self.0.proxy.timeouts.idle.filter(|_| !sends),
+            seen: 0,
+            deadline: Deadline::default(),
+        });
+    }
+}
+
+/// A stream being served, until its context is released or its response has stood still for too long: because
+/// nothing comes of it, or because the client opens no window, which hyper waits for without asking anybody.
+struct Serving<F> {
+    future: Pin<Box<TaskLocalFuture<Arc<Served>, F>>>,
+    stream: Arc<Served>,
+    sends: bool,
+    released: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    idle: Option<Duration>,
+    seen: usize,
+    deadline: Deadline,
+}
+
+impl<F: Future<Output = ()>> Future for Serving<F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<()> {
+        let known = self.released.is_some();
+        if known && self.poll_released(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        if self.future.as_mut().poll(cx).is_ready() {
+            if let (true, Some(ends_by)) = (self.sends, self.stream.ends_by.get()) {
+                ends_by.cancel();
             }
-            let served = stream.as_mut().poll(cx);
-            if let (Poll::Ready(()), true, Some(owner)) = (served, sends, owner.get()) {
-                owner.cancel();
-            }
-            if let (Poll::Pending, None, Some(owner)) = (served, &released, owner.get()) {
-                let released = released.insert(Box::pin(owner.clone().cancelled_owned()));
-                return released.as_mut().poll(cx);
-            }
-            served
-        }));
+            return Poll::Ready(());
+        }
+        if !known && self.poll_released(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        self.poll_silence(cx)
+    }
+}
+
+impl<F> Serving<F> {
+    fn poll_released(&mut self, cx: &mut task::Context<'_>) -> Poll<()> {
+        let Some(ends_by) = self.stream.ends_by.get() else { return Poll::Pending };
+        let wait = || Box::pin(ends_by.clone().cancelled_owned());
+        self.released.get_or_insert_with(wait).as_mut().poll(cx)
+    }
+
+    fn poll_silence(&mut self, cx: &mut task::Context<'_>) -> Poll<()> {
+        let frames = self.stream.frames.load(Relaxed);
+        if self.idle.is_none() || frames == 0 {
+            return Poll::Pending;
+        }
+        if std::mem::replace(&mut self.seen, frames) != frames {
+            self.deadline.restart(self.idle);
+        }
+        self.deadline.poll(cx)
     }
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use tabport_engine::{ServerOptions, Timeouts};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
@@ -193,4 +194,21 @@ async fn row_25_windows_that_stay_shut() {
     for mut upstream in upstreams {
         upstream.ends_soon().await;
     }
+}
+
+/// With a limit on silence, it need not wait for the client to leave.
+#[tokio::test]
+async fn row_25_windows_that_stay_shut_for_too_long() {
+    let idle = Some(Duration::from_millis(100));
+    let timeouts = Timeouts { idle, ..Timeouts::default() };
+    let proxy = Proxy::with(ServerOptions { timeouts, ..ServerOptions::default() });
+    let origin = Origin::start().await;
+    let context = proxy.routed(origin.url());
+    let mut client = greet(&proxy, &[0, 4, 0, 0, 0, 0]).await;
+    client.send(get(&context, 1)).await;
+    let mut upstream = origin.accept().await;
+    upstream.head().await;
+    upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok").await;
+    upstream.ends_soon().await;
+    proxy.until("the exchange has ended", |stats| stats.requests == 0).await;
 }
