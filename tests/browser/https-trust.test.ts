@@ -1,17 +1,17 @@
 // Whom a real Chromium believes that it speaks for a tab's localhost: the authority of this proxy, which is trusted by its
 // key, and nobody who only bears its name. And what is not intercepted shows its own certificate.
-import { createHash, createPrivateKey, randomUUID, X509Certificate } from 'node:crypto'
-import { readFileSync, rmSync } from 'node:fs'
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import https from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import tls from 'node:tls'
 import type { CertificateOptions, ListenOptions } from 'tabport'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { Authority, type Leaf } from '../electron/harness/authority.ts'
+import { Authority, type Leaf, nameOf } from '../support/authority.ts'
 import { serverCertificate } from '../support/certificates.ts'
 import { connectTunnel } from '../support/clients.ts'
+import { temporaryFolder } from '../support/https.ts'
 import { startTlsOrigin, startWorkspace, text } from '../support/origin.ts'
 import { startProxy } from '../support/proxy.ts'
 import { chromiumPath } from '../support/requirements.ts'
@@ -51,8 +51,7 @@ describe.skipIf(cannotTrust)('whom Chromium believes (skipped without Chromium a
   })
 
   test('not the authority itself about any other name, even of whoever has its key', async () => {
-    const directory = path.join(tmpdir(), `tabport-authority-${randomUUID()}`)
-    onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+    const directory = temporaryFolder()
     const { authority, visit } = await openUnrouted({ directory })
     const thief = new Authority(nameOf(authority), createPrivateKey(keptIn(directory)))
     const leaf = thief.leaf('site.test')
@@ -95,8 +94,6 @@ const keptIn = (directory: string) => {
   const kept = readFileSync(path.join(directory, 'authority.pem'), 'utf8')
   return kept.slice(kept.indexOf('-----BEGIN PRIVATE KEY-----'))
 }
-
-const nameOf = (authority: string) => new X509Certificate(authority).subject.replace('CN=', '')
 
 /** A tab without a route behind a proxy that is trusted, and what it sees of a server that shows any certificate. */
 async function openUnrouted(certificates: CertificateOptions = {}) {

@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { hostsSignedBy } from '../../electron/certificate.ts'
 import { elements } from '../../electron/der.ts'
-import { Authority, sequence, tlv, toPem } from './harness/authority.ts'
+import { Authority, sequence, tlv, toPem } from '../support/authority.ts'
 
 const authority = new Authority('tabport 0badcafe')
 const { cert } = authority.leaf('localhost')

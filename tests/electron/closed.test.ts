@@ -35,20 +35,15 @@ describe.skipIf(cannotRun)(title('a session that cannot be proxied'), () => {
   /** Tries everything a page has to get at the user's own machine, and gives what got through. */
   function escapes(page: string): Promise<string[]> {
     return electron.evaluate(
-      async ({ state, textAt }, { page, port }) => {
+      async ({ greetingAt, state, textAt }, { page, port }) => {
         const window = state[page]
         const through: string[] = []
         for (const host of ['localhost', '127.0.0.1', '[::1]', 'app.localhost']) {
           const text = await textAt(window, `http://${host}:${port}/`)
           if (/own-machine|workspace/.test(text)) through.push(`${host}: ${text}`)
         }
-        await window.loadURL('data:text/html,<title>outside</title>')
-        const greeting = await window.webContents.executeJavaScript(`new Promise((resolve) => {
-          const socket = new WebSocket('ws://localhost:${port}/ws')
-          socket.onmessage = ({ data }) => resolve(data)
-          socket.onclose = () => resolve('')
-        })`)
-        if (greeting) through.push(`WebSocket: ${greeting}`)
+        const greeting = await greetingAt(window, `http://localhost:${port}/`)
+        if (!greeting.startsWith('closed')) through.push(`WebSocket: ${greeting}`)
         return through
       },
       { page, port: workspaces.port },

@@ -1,10 +1,9 @@
 // https:// and wss:// on a tab's localhost: answered in the proxy, with certificates that only attached sessions accept.
-import { X509Certificate } from 'node:crypto'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { Authority, type Leaf } from './harness/authority.ts'
-import { cannotRun, launchElectron, type RemoteElectron, title } from './harness/launch.ts'
+import { describe, expect, test } from 'vitest'
+import { Authority, type Leaf, nameOf } from '../support/authority.ts'
+import { cannotRun, title } from './harness/launch.ts'
+import { useTab } from './harness/tab.ts'
 import { startTlsServer } from './harness/tls-server.ts'
-import { startWorkspaces, type Workspaces } from './harness/workspaces.ts'
 
 type Certified = { certificate: { fingerprint: string } }
 type LoginArguments = [unknown, unknown, unknown, (username: string, password: string) => void]
@@ -15,36 +14,7 @@ const LISTENERS = [
 ]
 
 describe.skipIf(cannotRun).each(LISTENERS)(title('https://localhost behind $name'), ({ secure }) => {
-  let electron: RemoteElectron
-  let workspaces: Workspaces
-
-  beforeAll(async () => {
-    ;[electron, workspaces] = await Promise.all([launchElectron(), startWorkspaces()])
-  })
-
-  beforeEach(() =>
-    electron.evaluate(
-      async ({ createTabport, openPage, state }, { secure, route }) => {
-        state.tabport = await createTabport({ secure })
-        state.page = openPage()
-        state.tab = await state.tabport.attach(state.page.webContents, { route })
-      },
-      { secure, route: workspaces.routes.one },
-    ),
-  )
-
-  afterEach(async () => {
-    await electron.evaluate(async ({ electron, state }) => {
-      for (const window of electron.BrowserWindow.getAllWindows()) window.destroy()
-      await state.tabport.stop()
-    })
-    for (const server of workspaces.ownMachine) expect(server.connections()).toBe(0)
-  })
-
-  afterAll(async () => {
-    await electron?.close()
-    await workspaces?.close()
-  })
+  const { electron, workspaces } = useTab({ secure })
 
   /** Opens the workspace's page and evaluates an expression there. */
   const inPage = <Result>(script: string, host = 'localhost'): Promise<Result> =>
@@ -83,15 +53,8 @@ describe.skipIf(cannotRun).each(LISTENERS)(title('https://localhost behind $name
 
   test('a WebSocket may be the first request', async () => {
     const greeting = await electron.evaluate(
-      async ({ state: { page } }, { port }) => {
-        await page.loadURL('data:text/html,<title>no request</title>')
-        return page.webContents.executeJavaScript(`new Promise((resolve) => {
-          const socket = new WebSocket('wss://localhost:${port}/ws')
-          socket.onmessage = ({ data }) => resolve(data)
-          socket.onclose = ({ code }) => resolve('closed ' + code)
-        })`)
-      },
-      { port: workspaces.port },
+      ({ greetingAt, state: { page } }, url) => greetingAt(page, url),
+      `https://localhost:${workspaces.port}/`,
     )
     expect(greeting).toBe('hello from workspace-1')
   })
@@ -166,21 +129,19 @@ describe.skipIf(cannotRun).each(LISTENERS)(title('https://localhost behind $name
       return { text, requests: server.requests }
     }
 
-    const authority = async (): Promise<{ pem: string; name: string }> => {
-      const pem = await electron.evaluate(({ state }) => state.tabport.server.certificateAuthority().pem as string)
-      return { pem, name: new X509Certificate(pem).subject.replace('CN=', '') }
-    }
+    const authority = (): Promise<string> =>
+      electron.evaluate(({ state }) => state.tabport.server.certificateAuthority().pem as string)
 
     test('of our issuer name is rejected', async () => {
-      const { name } = await authority()
+      const name = nameOf(await authority())
       expect(name).toMatch(/^tabport [0-9a-f]{8}$/)
       const leaf = new Authority(name).leaf('localhost')
       expect(await opened(leaf)).toEqual({ text: 'ERR_CERT_AUTHORITY_INVALID', requests: [] })
     })
 
     test('that sends our authority along is rejected', async () => {
-      const { pem, name } = await authority()
-      const leaf = new Authority('forger').leaf('localhost', { issuer: name })
+      const pem = await authority()
+      const leaf = new Authority('forger').leaf('localhost', { issuer: nameOf(pem) })
       expect(await opened({ ...leaf, chain: leaf.cert + pem })).toEqual({
         text: 'ERR_CERT_AUTHORITY_INVALID',
         requests: [],

@@ -79,13 +79,8 @@ describe.skipIf(cannotRun)(title('the scope'), () => {
   test('loopback: a tab shows its workspace, and a WebSocket may be the first request', async () => {
     await attach('loopback')
     const seen = await electron.evaluate(
-      async ({ textAt, state: { page } }, { url }) => {
-        await page.loadURL('data:text/html,<title>no request</title>')
-        const greeting = await page.webContents.executeJavaScript(`new Promise((resolve) => {
-          const socket = new WebSocket('${url.replace('http', 'ws')}ws')
-          socket.onmessage = ({ data }) => resolve(data)
-          socket.onclose = ({ code }) => resolve('closed ' + code)
-        })`)
+      async ({ greetingAt, textAt, state: { page } }, { url }) => {
+        const greeting = await greetingAt(page, url)
         const text = await textAt(page, url)
         const fetched = await page.webContents.executeJavaScript("fetch('/api').then((answer) => answer.text())")
         return [greeting, text, fetched]

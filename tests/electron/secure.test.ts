@@ -1,43 +1,12 @@
 // The proxy over TLS: `createTabport({ secure: true })`. Electron 9 has to do with HTTP/1.1 there.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { Authority } from './harness/authority.ts'
-import { cannotRun, launchElectron, type RemoteElectron, title } from './harness/launch.ts'
+import { describe, expect, test } from 'vitest'
+import { Authority } from '../support/authority.ts'
+import { cannotRun, title } from './harness/launch.ts'
+import { useTab } from './harness/tab.ts'
 import { startTlsServer } from './harness/tls-server.ts'
-import { startWorkspaces, type Workspaces } from './harness/workspaces.ts'
 
 describe.skipIf(cannotRun)(title('a secure listener'), () => {
-  let electron: RemoteElectron
-  let workspaces: Workspaces
-
-  beforeAll(async () => {
-    ;[electron, workspaces] = await Promise.all([launchElectron(), startWorkspaces()])
-  })
-
-  beforeEach(() => attach({ secure: true }))
-
-  afterEach(async () => {
-    await electron.evaluate(async ({ electron, state }) => {
-      for (const window of electron.BrowserWindow.getAllWindows()) window.destroy()
-      await state.tabport.stop()
-    })
-    for (const server of workspaces.ownMachine) expect(server.connections()).toBe(0)
-  })
-
-  afterAll(async () => {
-    await electron?.close()
-    await workspaces?.close()
-  })
-
-  const attach = (options: object): Promise<void> =>
-    electron.evaluate(
-      async ({ createTabport, openPage, state }, { options, route }) => {
-        await state.tabport?.stop()
-        state.tabport = await createTabport(options)
-        state.page = openPage()
-        await state.tabport.attach(state.page.webContents, { route })
-      },
-      { options, route: workspaces.routes.one },
-    )
+  const { electron, workspaces, attach } = useTab({ secure: true })
 
   /** Where Chromium would send a request, with the proxy's port left out. */
   const wayTo = (url: string): Promise<string> =>
@@ -48,6 +17,10 @@ describe.skipIf(cannotRun)(title('a secure listener'), () => {
       },
       { url },
     )
+
+  /** What a WebSocket of the tab hears first, which may be the tab's first request. */
+  const greeting = (): Promise<string> =>
+    electron.evaluate(({ greetingAt, state: { page } }, url) => greetingAt(page, url), workspaces.url)
 
   test('is where everything goes', async () => {
     expect(await Promise.all(['http', 'https', 'ws', 'wss'].map((scheme) => wayTo(`${scheme}://localhost/`)))).toEqual(
@@ -77,18 +50,7 @@ describe.skipIf(cannotRun)(title('a secure listener'), () => {
   })
 
   test('has a WebSocket arrive that is the first request', async () => {
-    const greeting = await electron.evaluate(
-      async ({ state: { page } }, { url }) => {
-        await page.loadURL('data:text/html,<title>no request</title>')
-        return page.webContents.executeJavaScript(`new Promise((resolve) => {
-          const socket = new WebSocket('${url.replace('http', 'ws')}ws')
-          socket.onmessage = ({ data }) => resolve(data)
-          socket.onclose = ({ code }) => resolve('closed ' + code)
-        })`)
-      },
-      { url: workspaces.url },
-    )
-    expect(greeting).toBe('hello from workspace-1')
+    expect(await greeting()).toBe('hello from workspace-1')
   })
 
   test('asks for credentials again when the app has cleared them, and is answered', async () => {
@@ -157,18 +119,7 @@ describe.skipIf(cannotRun)(title('a secure listener'), () => {
   ])('with %j is %s, and lets a WebSocket through', async (options, way) => {
     await attach(options)
     expect(await wayTo('http://localhost/')).toBe(way)
-    const greeting = await electron.evaluate(
-      async ({ textAt, state: { page } }, { url }) => {
-        await textAt(page, url)
-        return page.webContents.executeJavaScript(`new Promise((resolve) => {
-          const socket = new WebSocket('ws://' + location.host + '/ws')
-          socket.onmessage = ({ data }) => resolve(data)
-          socket.onclose = ({ code }) => resolve('closed ' + code)
-        })`)
-      },
-      { url: workspaces.url },
-    )
-    expect(greeting).toBe('hello from workspace-1')
+    expect(await greeting()).toBe('hello from workspace-1')
   })
 
   test('is asked again where Chromium has refused it without asking us, and not for ever', async () => {

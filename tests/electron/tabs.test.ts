@@ -86,15 +86,10 @@ describe.skipIf(cannotRun)(title('tabs of one window, each with its own localhos
 
   test('open a WebSocket as the first request of a fresh session', async () => {
     const greeting = await electron.evaluate(
-      async ({ openPage, state: { tabport } }, { url, route }) => {
+      async ({ greetingAt, openPage, state: { tabport } }, { url, route }) => {
         const page = openPage()
         await tabport.attach(page.webContents, { route })
-        await page.loadURL('data:text/html,<title>no request</title>')
-        return page.webContents.executeJavaScript(`new Promise((resolve) => {
-          const socket = new WebSocket('${url.replace('http', 'ws')}ws')
-          socket.onmessage = ({ data }) => resolve(data)
-          socket.onclose = ({ code }) => resolve('closed ' + code)
-        })`)
+        return greetingAt(page, url)
       },
       { url: workspaces.url, route: workspaces.routes.one },
     )

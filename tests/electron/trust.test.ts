@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { isLoopback } from '../../electron/loopback.ts'
 import { trustIn } from '../../electron/trust.ts'
-import { Authority, fingerprintOf, inDays, type LeafOptions } from './harness/authority.ts'
+import { Authority, fingerprintOf, inDays, type LeafOptions } from '../support/authority.ts'
 
 const NAME = 'tabport 5eedf00d'
 const authority = new Authority(NAME)

@@ -1,6 +1,6 @@
 // A session has one certificate handler: ours goes before the app's, and the app's keeps its say about everything else.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { Authority } from './harness/authority.ts'
+import { Authority } from '../support/authority.ts'
 import { cannotRun, launchElectron, type RemoteElectron, title } from './harness/launch.ts'
 import { startTlsServer, type TlsServer } from './harness/tls-server.ts'
 import { startWorkspaces, type Workspaces } from './harness/workspaces.ts'

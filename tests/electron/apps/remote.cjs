@@ -25,6 +25,16 @@ async function textAt(window, url) {
   return window.webContents.executeJavaScript('document.body.innerText')
 }
 
+/** Opens a WebSocket of the dev server at a URL as a page's first request, and gives the greeting, or how it was closed. */
+async function greetingAt(window, url) {
+  await window.loadURL('data:text/html,<title>no request</title>')
+  return window.webContents.executeJavaScript(`new Promise((resolve) => {
+    const socket = new WebSocket('${url.replace('http', 'ws')}ws')
+    socket.onmessage = ({ data }) => resolve(data)
+    socket.onclose = ({ code }) => resolve('closed ' + code)
+  })`)
+}
+
 /** How a promise ended, in a form that can be sent. */
 function outcomeOf(promise) {
   return promise.then(
@@ -43,7 +53,7 @@ function inMidAttach({ webContents: { session } }, act) {
   }
 }
 
-const tools = { ...tabport, electron, openPage, textAt, outcomeOf, inMidAttach, state: {} }
+const tools = { ...tabport, electron, openPage, textAt, greetingAt, outcomeOf, inMidAttach, state: {} }
 
 async function run({ id, source, argument }) {
   try {

@@ -1,7 +1,7 @@
 /** An HTTPS server on the user's own machine with any certificate, and what it has been asked. */
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import type { Leaf } from './authority.ts'
+import type { Leaf } from '../../support/authority.ts'
 
 export interface TlsServer {
   readonly port: number

@@ -1,11 +1,10 @@
 // The rows about the wiring for Electron, and what its users complain about: one Electron for all of them.
-import { X509Certificate } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { Authority } from '../../electron/harness/authority.ts'
 import { cannotRun, launchElectron, type RemoteElectron, title } from '../../electron/harness/launch.ts'
 import { startTlsServer } from '../../electron/harness/tls-server.ts'
 import { until } from '../../electron/harness/until.ts'
 import { startWorkspaces, type Workspaces } from '../../electron/harness/workspaces.ts'
+import { Authority, nameOf } from '../../support/authority.ts'
 
 describe.skipIf(cannotRun)(title('in Electron'), () => {
   let electron: RemoteElectron
@@ -117,9 +116,8 @@ describe.skipIf(cannotRun)(title('in Electron'), () => {
 
   test('row 47, cert trust by key, loopback + partition only: a forged issuer name is rejected', async () => {
     const pem = await electron.evaluate(({ state: { tabport } }) => tabport.server.certificateAuthority().pem as string)
-    const issuer = new X509Certificate(pem).subject.replace('CN=', '')
     // Its own authority has our name, and it sends ours along.
-    const forged = new Authority(issuer).leaf('localhost')
+    const forged = new Authority(nameOf(pem)).leaf('localhost')
     const forger = await startTlsServer({ ...forged, chain: forged.cert + pem })
     const seen = await electron.evaluate(
       async ({ openPage, textAt, state: { tabport } }, { port, forgedPort, routes }) => {
@@ -151,15 +149,10 @@ describe.skipIf(cannotRun)(title('in Electron'), () => {
   })
 
   test('complaint electron/electron#9897, #22442, #34810: a WebSocket may be the first request of a session', async () => {
-    const greeting = await electron.evaluate(async ({ openPage, state: { tabport } }, { url, routes }) => {
+    const greeting = await electron.evaluate(async ({ greetingAt, openPage, state: { tabport } }, { url, routes }) => {
       const page = openPage()
       await tabport.attach(page.webContents, { route: routes.two })
-      await page.loadURL('data:text/html,<title>no request</title>')
-      return page.webContents.executeJavaScript(`new Promise((resolve) => {
-          const socket = new WebSocket('${url.replace('http', 'ws')}ws')
-          socket.onmessage = ({ data }) => resolve(data)
-          socket.onclose = ({ code }) => resolve('closed ' + code)
-        })`)
+      return greetingAt(page, url)
     }, to)
 
     expect(greeting).toBe('hello from workspace-2')

@@ -72,6 +72,9 @@ export class Authority {
   }
 }
 
+/** The name of a certificate's subject, given in PEM: what an {@link Authority} of somebody else's has to claim. */
+export const nameOf = (pem: string): string => new X509Certificate(pem).subject.replace('CN=', '')
+
 /** In the form in which Electron has it. */
 export const fingerprintOf = (pem: string): string =>
   `sha256/${createHash('sha256').update(new X509Certificate(pem).raw).digest('base64')}`
