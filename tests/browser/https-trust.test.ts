@@ -100,7 +100,8 @@ async function openUnrouted(certificates: CertificateOptions = {}) {
   let requests = 0
   const server = https.createServer((_request, response) => {
     requests += 1
-    response.end()
+    // With an icon of its own, so that the browser asks for none.
+    response.writeHead(200, { 'Content-Type': 'text/html' }).end('<!doctype html><link rel=icon href=data:,>')
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => void server.close())
