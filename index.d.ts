@@ -62,11 +62,14 @@ export declare class ProxyServer {
   /** The TCP port it listens on; after `stop()`, the one it listened on. */
   port(): number
   /**
-   * The authority that clients have to trust, for `https://` to routed loopback names and for a secure listener.
-   * Its key never leaves the addon.
+   * The authority that clients have to trust, for `https://` to routed loopback names and for a secure listener:
+   * valid for five years. Its key never leaves the addon, but for the file in `certificates.directory`.
    */
   certificateAuthority(): Certificate
-  /** The certificate of a secure listener, to be pinned; `null` where the listener is not secure. */
+  /**
+   * The certificate of a secure listener, to be pinned; `null` where the listener is not secure. It is another at each
+   * start, and valid for 397 days.
+   */
   listenerCertificate(): Certificate | null
   /**
    * Makes the context of a tab. One that the same `WebContents` already had is released.
@@ -118,12 +121,17 @@ export interface Certificate {
 export interface CertificateOptions {
   /**
    * A folder to keep the authority in, so that it stays the same from one start to the next; made where it
-   * is missing, for this user alone. Without one it is made anew each time, and exists in memory only.
+   * is missing, for this user alone (0700). One that others may enter is refused; Windows has no such modes. The
+   * authority is another, to be trusted anew, once `names` are others or it ends within 30 days.
+   *
+   * @defaultValue none: it is made anew each time, and exists in memory only
    */
   directory?: string
   /**
    * Further names that the authority may sign for, DNS names (with all below them) and IP addresses. A secure
    * listener's certificate holds them too.
+   *
+   * @defaultValue `[]`
    */
   names?: string[]
 }
@@ -315,8 +323,9 @@ export interface ListenOptions {
   http2?: boolean
   /**
    * Whether the proxy itself is spoken to in TLS, as `https://127.0.0.1:port`, with a certificate of its own
-   * authority. A browser then sends everything over one HTTP/2 connection, without the limits it sets itself
-   * for HTTP/1.1. Plain requests are not served on that port.
+   * authority. A browser then sends all that a page asks for over one HTTP/2 connection, without the limits it
+   * sets itself for HTTP/1.1; Chromium has one for each top-level site. With `http2: false` it is HTTP/1.1
+   * over TLS. Plain requests are not served on that port.
    *
    * @defaultValue `false`
    */
@@ -496,7 +505,9 @@ export interface ProxyTimeouts {
    */
   responseHead?: number
   /**
-   * How long a body or a tunnel may move no byte; 0 is for ever.
+   * How long a body or a tunnel may move no byte; 0 is for ever. An upload that its client lets stand still is
+   * answered 408, one that the upstream does not take 504; a response, one that an HTTP/2 client opens no
+   * window for included, and a tunnel are broken off.
    *
    * @defaultValue `0`
    */

@@ -13,7 +13,7 @@ function withPort(options: ListenOptions): ListenOptions {
 }
 
 /**
- * TLS is there for what ALPN then offers: HTTP/2, one connection for everything. Chromium that cannot open `ws:` over it
+ * TLS is there for what ALPN then offers: HTTP/2, one connection for all that a page asks for. Chromium that cannot open `ws:` over it
  * is not offered it, and has nothing to gain from TLS on this machine, unless the app wants it. `http2` is also what is
  * offered inside a tunnel.
  */

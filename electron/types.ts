@@ -49,25 +49,29 @@ export interface CreateTabportOptions extends ListenOptions {
   upstreamProxy?: 'system' | ListenOptions['upstreamProxy']
   /**
    * Whether Chromium speaks to the proxy over TLS, with a certificate that is made anew for each run and that the attached
-   * sessions know by its fingerprint. There they agree on HTTP/2 and share one connection: no six connections for each
-   * origin, no 32 for all.
+   * sessions know by its fingerprint. There they agree on HTTP/2, and one connection carries all that a page asks for: no six
+   * connections for each origin, no 32 for all. Chromium has one for each top-level site of a session (its network isolation
+   * key), and `http://localhost` and `https://localhost` are two.
    *
    * By default so it is where that is of use: in Chromium 114 (Electron 25) and later, unless `http2` is false. Before,
-   * Chromium cannot open `ws:` through an HTTP/2 proxy; with `true`, the proxy speaks HTTP/1.1 over TLS there, whatever
-   * `http2` says, and that is slower than without.
+   * Chromium cannot be relied on to open `ws:` through an HTTP/2 proxy (https://crbug.com/684681); with `true`, the proxy speaks
+   * HTTP/1.1 over TLS there, whatever `http2` says, and that is slower than without.
    */
   secure?: boolean
   /**
    * Whether Chromium is offered HTTP/2, by a `secure` proxy and on `https:` loopback hosts of a tab with a route.
    *
    * @defaultValue `true` in Chromium 100 (Electron 18) and later. Before, the network service may crash when connections are
-   * given up while their certificate is being looked at, as they are once one of several has agreed on HTTP/2.
+   * given up while their certificate is being looked at, as they are once one of several has agreed on HTTP/2
+   * (electron/electron#33204).
    */
   http2?: boolean
   /**
    * What an attached session asks about a certificate that is not the proxy's: the app's own handler, in the form in which
    * `session.setCertificateVerifyProc` takes it. It is for handlers that were set before `createTabport`, which Electron tells
    * nobody about, and for sessions of before. One that the app sets later comes in its place, for that session.
+   *
+   * @defaultValue none: Chromium's own verdict stands
    */
   certificateVerifyProc?: CertificateVerifyProc
   /** Stops the proxy when it aborts, exactly as {@link Tabport.stop} does. */

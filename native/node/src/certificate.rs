@@ -12,10 +12,15 @@ use crate::error::Failure;
 #[napi(object, object_from_js = false, object_to_js = false)]
 pub struct CertificateOptions {
     /// A folder to keep the authority in, so that it stays the same from one start to the next; made where it
-    /// is missing, for this user alone. Without one it is made anew each time, and exists in memory only.
+    /// is missing, for this user alone (0700). One that others may enter is refused; Windows has no such modes. The
+    /// authority is another, to be trusted anew, once `names` are others or it ends within 30 days.
+    ///
+    /// @defaultValue none: it is made anew each time, and exists in memory only
     pub directory: Option<String>,
     /// Further names that the authority may sign for, DNS names (with all below them) and IP addresses. A secure
     /// listener's certificate holds them too.
+    ///
+    /// @defaultValue `[]`
     #[napi(ts_type = "string[]")]
     pub names: Option<Vec<String>>,
 }

@@ -38,8 +38,9 @@ pub struct ListenOptions {
     /// @defaultValue `true`
     pub http2: Option<bool>,
     /// Whether the proxy itself is spoken to in TLS, as `https://127.0.0.1:port`, with a certificate of its own
-    /// authority. A browser then sends everything over one HTTP/2 connection, without the limits it sets itself
-    /// for HTTP/1.1. Plain requests are not served on that port.
+    /// authority. A browser then sends all that a page asks for over one HTTP/2 connection, without the limits it
+    /// sets itself for HTTP/1.1; Chromium has one for each top-level site. With `http2: false` it is HTTP/1.1
+    /// over TLS. Plain requests are not served on that port.
     ///
     /// @defaultValue `false`
     pub secure: Option<bool>,
@@ -110,7 +111,9 @@ pub struct ProxyTimeouts {
     ///
     /// @defaultValue `300000`
     pub response_head: Option<u32>,
-    /// How long a body or a tunnel may move no byte; 0 is for ever.
+    /// How long a body or a tunnel may move no byte; 0 is for ever. An upload that its client lets stand still is
+    /// answered 408, one that the upstream does not take 504; a response, one that an HTTP/2 client opens no
+    /// window for included, and a tunnel are broken off.
     ///
     /// @defaultValue `0`
     pub idle: Option<u32>,

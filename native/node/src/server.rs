@@ -113,14 +113,15 @@ impl ProxyServer {
         throwing(env, || Ok(self.server.local_addr().port().into()))
     }
 
-    /// The authority that clients have to trust, for `https://` to routed loopback names and for a secure listener.
-    /// Its key never leaves the addon.
+    /// The authority that clients have to trust, for `https://` to routed loopback names and for a secure listener:
+    /// valid for five years. Its key never leaves the addon, but for the file in `certificates.directory`.
     #[napi]
     pub fn certificate_authority(&self, env: Env) -> napi::Result<Certificate> {
         throwing(env, || Ok(self.server.certificate_authority().into()))
     }
 
-    /// The certificate of a secure listener, to be pinned; `null` where the listener is not secure.
+    /// The certificate of a secure listener, to be pinned; `null` where the listener is not secure. It is another at each
+    /// start, and valid for 397 days.
     #[napi(ts_return_type = "Certificate | null")]
     pub fn listener_certificate(&self, env: Env) -> napi::Result<Option<Certificate>> {
         throwing(env, || Ok(self.server.listener_certificate().map(Into::into)))
