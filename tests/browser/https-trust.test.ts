@@ -53,7 +53,8 @@ describe.skipIf(cannotTrust)('whom Chromium believes (skipped without Chromium a
   test('not the authority itself about any other name, even of whoever has its key', async () => {
     const directory = temporaryFolder()
     const { authority, visit } = await openUnrouted({ directory })
-    const thief = new Authority(nameOf(authority), createPrivateKey(keptIn(directory)))
+    const key = createPrivateKey(readFileSync(path.join(directory, 'authority.pem')))
+    const thief = new Authority(nameOf(authority), key)
     const leaf = thief.leaf('site.test')
     expect(await visit('site.test', { ...leaf, chain: leaf.cert + authority })).toBe('ERR_CERT_INVALID')
     // The thief's own certificate has no constraints.
@@ -88,12 +89,6 @@ test.each([
   await new Promise((resolve, reject) => client.once('secureConnect', resolve).once('error', reject))
   expect(client.getPeerX509Certificate()?.raw).toEqual(new X509Certificate(serverCertificate.cert).raw)
 })
-
-/** The key of an authority that is kept in a folder, in PEM. */
-const keptIn = (directory: string) => {
-  const kept = readFileSync(path.join(directory, 'authority.pem'), 'utf8')
-  return kept.slice(kept.indexOf('-----BEGIN PRIVATE KEY-----'))
-}
 
 /** A tab without a route behind a proxy that is trusted, and what it sees of a server that shows any certificate. */
 async function openUnrouted(certificates: CertificateOptions = {}) {
