@@ -14,6 +14,10 @@ from frames import (
     ACK, END_HEADERS, END_STREAM, HEADERS, LARGEST, PREFACE, SETTINGS, frame, ping, settings)
 
 
+#: A path whose answer does not come.
+HELD = '/held'
+
+
 class Failure(Exception):
     """The server did what the section does not allow."""
 
@@ -63,6 +67,14 @@ class Client:
         """Sends HEADERS, a GET's unless told otherwise."""
         block = self.encoder.encode(self.fields() if fields is None else fields)
         self.send(frame(HEADERS, flags | END_HEADERS, stream, block))
+
+    def hold(self, stream=1):
+        """Leaves a stream half-closed (remote): its answer does not come."""
+        self.request(stream, self.fields('GET', HELD))
+
+    def hold_open(self):
+        """Leaves stream 1 open, for content that is yet to be sent."""
+        self.request(fields=self.fields('POST', HELD), flags=0)
 
     def take(self, count):
         read = b''

@@ -2,6 +2,7 @@
 
 from h2.errors import ErrorCodes
 
+from client import HELD
 from frames import CONTINUATION, END_HEADERS, END_STREAM, HEADERS, data, frame
 from registry import case
 
@@ -29,14 +30,14 @@ def _(client):
 
 @case('6.10', 'CONTINUATION after END_HEADERS is PROTOCOL_ERROR')
 def _(client):
-    client.request(fields=client.fields('POST', '/held'), flags=0)
+    client.hold_open()
     client.send(frame(CONTINUATION, END_HEADERS, 1, b'\x82'))
     client.expect_connection_error(ErrorCodes.PROTOCOL_ERROR)
 
 
 @case('6.10', 'CONTINUATION after the last one is PROTOCOL_ERROR')
 def _(client):
-    block = client.encoder.encode(client.fields('POST', '/held'))
+    block = client.encoder.encode(client.fields('POST', HELD))
     client.send(frame(HEADERS, 0, 1, block[:8]), frame(CONTINUATION, END_HEADERS, 1, block[8:]))
     client.send(frame(CONTINUATION, END_HEADERS, 1, b'\x82'))
     client.expect_connection_error(ErrorCodes.PROTOCOL_ERROR)
@@ -44,6 +45,6 @@ def _(client):
 
 @case('6.10', 'CONTINUATION after DATA is PROTOCOL_ERROR')
 def _(client):
-    client.request(fields=client.fields('POST', '/held'), flags=0)
+    client.hold_open()
     client.send(data(1, b'1', 0), frame(CONTINUATION, END_HEADERS, 1, b'\x82'))
     client.expect_connection_error(ErrorCodes.PROTOCOL_ERROR)

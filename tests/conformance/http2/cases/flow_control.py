@@ -31,7 +31,7 @@ def _(client):
 
 @case('6.9', 'WINDOW_UPDATE by 0 on a stream is PROTOCOL_ERROR')
 def _(client):
-    client.request(fields=client.fields('GET', '/held'))
+    client.hold()
     client.send(window_update(1, 0))
     client.expect_stream_error(ErrorCodes.PROTOCOL_ERROR)
 
@@ -69,7 +69,7 @@ def _(client):
 
 @case('6.9.1', 'a window of a stream beyond 2^31-1 is FLOW_CONTROL_ERROR')
 def _(client):
-    client.request(fields=client.fields('GET', '/held'))
+    client.hold()
     client.send(window_update(1, LARGEST_WINDOW), window_update(1, LARGEST_WINDOW))
     client.expect_stream_error(ErrorCodes.FLOW_CONTROL_ERROR)
 
@@ -82,7 +82,7 @@ def _(client):
 
 @case('6.9.1', 'DATA beyond the window of the server is FLOW_CONTROL_ERROR')
 def _(client):
-    client.request(fields=client.fields('POST', '/held'), flags=0)
+    client.hold_open()
     # The window, and what the sockets on the way to the origin may take, at most.
     for _ in range((client.settings.get(INITIAL_WINDOW_SIZE, DEFAULT) + (24 << 20)) // LARGEST):
         client.send(data(1, bytes(LARGEST), 0))
@@ -119,6 +119,6 @@ def _(client):
 
 @case('6.9.2', 'a SETTINGS_INITIAL_WINDOW_SIZE that makes a window too large is FLOW_CONTROL_ERROR')
 def _(client):
-    client.request(fields=client.fields('GET', '/held'))
+    client.hold()
     client.send(window_update(1, LARGEST_WINDOW - DEFAULT), settings((INITIAL_WINDOW_SIZE, DEFAULT + 1)))
     client.expect_connection_error(ErrorCodes.FLOW_CONTROL_ERROR)

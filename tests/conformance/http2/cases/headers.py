@@ -53,14 +53,14 @@ def _(client):
 
 @case('6.3', 'PRIORITY of another length than 5 octets is FRAME_SIZE_ERROR')
 def _(client):
-    client.request(fields=client.fields('GET', '/held'))
+    client.hold()
     client.send(frame(PRIORITY, 0, 1, b'\0\0\0\0'))
     client.expect_stream_error(ErrorCodes.FRAME_SIZE_ERROR)
 
 
 @case('6.6', 'PUSH_PROMISE of a client is PROTOCOL_ERROR')
 def _(client):
-    client.request(fields=client.fields('GET', '/held'))
+    client.hold()
     block = client.encoder.encode(client.fields())
     client.send(frame(PUSH_PROMISE, END_HEADERS, 1, struct.pack('>I', 2) + block))
     client.expect_connection_error(ErrorCodes.PROTOCOL_ERROR)

@@ -25,14 +25,14 @@ def _(client):
 
 @case('8.1', 'a second HEADERS without END_STREAM is malformed')
 def _(client):
-    client.request(fields=client.fields('POST', '/held'), flags=0)
+    client.hold_open()
     client.request(fields=[('x-sum', '42')], flags=0)
     client.expect_stream_error(ErrorCodes.PROTOCOL_ERROR)
 
 
 @case('8.1', 'DATA after the trailers is an error')
 def _(client):
-    client.request(fields=client.fields('POST', '/held'), flags=0)
+    client.hold_open()
     client.request(fields=[('x-sum', '42')])
     client.send(data(1, b'1'))
     client.expect_stream_error(ErrorCodes.STREAM_CLOSED)

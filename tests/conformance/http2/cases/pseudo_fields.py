@@ -36,7 +36,7 @@ malformed('8.3.1', 'an :authority with user information',
 
 @case('8.3', 'a pseudo-field in the trailers is malformed')
 def _(client):
-    client.request(fields=client.fields('POST', '/held'), flags=0)
+    client.hold_open()
     client.send(data(1, b'1', 0))
     client.request(fields=[(':method', 'GET')], flags=END_STREAM)
     client.expect_stream_error(ErrorCodes.PROTOCOL_ERROR)

@@ -6,15 +6,6 @@ from frames import CONTINUATION, END_HEADERS, data, frame, priority, rst_stream,
 from registry import case
 
 
-#: A request whose answer does not come.
-HELD = '/held'
-
-
-def hold(client):
-    """Leaves stream 1 half-closed (remote)."""
-    client.request(fields=client.fields('GET', HELD))
-
-
 def leave(client):
     """Leaves stream 1 closed by END_STREAM from both sides."""
     client.request()
@@ -23,7 +14,7 @@ def leave(client):
 
 def reset(client):
     """Leaves stream 1 closed by a reset of the client's."""
-    client.request(fields=client.fields('POST', HELD), flags=0)
+    client.hold_open()
     client.send(rst_stream(1))
 
 
@@ -60,28 +51,28 @@ def _(client):
 
 @case('5.1', 'half-closed (remote): DATA is STREAM_CLOSED')
 def _(client):
-    hold(client)
+    client.hold()
     client.send(data(1, b'1'))
     client.expect_stream_error(ErrorCodes.STREAM_CLOSED)
 
 
 @case('5.1', 'half-closed (remote): HEADERS are STREAM_CLOSED')
 def _(client):
-    hold(client)
+    client.hold()
     client.request()
     client.expect_stream_error(ErrorCodes.STREAM_CLOSED)
 
 
 @case('5.1', 'half-closed (remote): CONTINUATION is an error')
 def _(client):
-    hold(client)
+    client.hold()
     client.send(frame(CONTINUATION, END_HEADERS, 1, b'\x82'))
     client.expect_stream_error(ErrorCodes.PROTOCOL_ERROR, ErrorCodes.STREAM_CLOSED)
 
 
 @case('5.1', 'half-closed (remote): WINDOW_UPDATE, PRIORITY and RST_STREAM are taken')
 def _(client):
-    hold(client)
+    client.hold()
     client.send(window_update(1, 100), priority(1), rst_stream(1))
     client.expect_unanswered()
 
@@ -130,7 +121,7 @@ def _(client):
 
 @case('5.1', 'closed by a reset of the server: DATA that is on its way is discarded')
 def _(client):
-    client.request(fields=client.fields('POST', HELD), flags=0)
+    client.hold_open()
     client.send(window_update(1, 0))
     client.send(data(1, b'1', 0), data(1, b'2'))
     client.expect_stream_error(ErrorCodes.PROTOCOL_ERROR)

@@ -16,7 +16,7 @@ def _(client):
 
 @case('6.4', 'RST_STREAM of another length than 4 octets is FRAME_SIZE_ERROR')
 def _(client):
-    client.request(fields=client.fields('GET', '/held'))
+    client.hold()
     client.send(frame(RST_STREAM, 0, 1, b'\0\0\0'))
     client.expect_connection_error(ErrorCodes.FRAME_SIZE_ERROR)
 

@@ -54,7 +54,7 @@ def _(client):
 def _(client):
     allowed = client.settings[CONCURRENT]
     for stream in range(1, 2 * allowed + 2, 2):
-        client.request(stream, client.fields('GET', '/held'))
+        client.hold(stream)
     client.expect_stream_error(ErrorCodes.PROTOCOL_ERROR, ErrorCodes.REFUSED_STREAM, stream=2 * allowed + 1)
 
 
@@ -79,7 +79,7 @@ def _(client):
 
 @case('5.4.1', 'after a connection error nothing is served')
 def _(client):
-    client.request(fields=client.fields('GET', '/held'))
+    client.hold()
     client.send(ping(stream=1))
     client.request(3)
     client.expect_connection_error(ErrorCodes.PROTOCOL_ERROR)
@@ -97,7 +97,7 @@ def _(client):
 @case('5.4.2', 'a stream error leaves the other streams alone')
 def _(client):
     client.request(1, client.fields('POST', '/length'), flags=0)
-    client.request(3, client.fields('GET', '/held'))
+    client.hold(3)
     client.send(window_update(3, LARGEST_WINDOW), window_update(3, LARGEST_WINDOW))
     client.expect_stream_error(ErrorCodes.FLOW_CONTROL_ERROR, stream=3)
     client.send(data(1, b'1'))
@@ -106,7 +106,7 @@ def _(client):
 
 @case('5.4.2', 'RST_STREAM is not answered with RST_STREAM')
 def _(client):
-    client.request(fields=client.fields('POST', '/held'), flags=0)
+    client.hold_open()
     client.send(rst_stream(1), rst_stream(1))
     client.expect_unanswered()
 
@@ -126,7 +126,7 @@ def _(client):
 
 @case('7', 'an unknown error code is one like others')
 def _(client):
-    client.request(fields=client.fields('POST', '/held'), flags=0)
+    client.hold_open()
     client.send(rst_stream(1, 0xDEAD))
     client.request(3)
     client.expect_served(3)
