@@ -1,6 +1,10 @@
 // A session has one certificate handler: ours goes before the app's, and the app's keeps its say about everything else.
+import { createPrivateKey } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { Authority } from '../support/authority.ts'
+import { Authority, nameOf } from '../support/authority.ts'
+import { temporaryFolder } from '../support/https.ts'
 import { cannotRun, launchElectron, type RemoteElectron, title } from './harness/launch.ts'
 import { startTlsServer, type TlsServer } from './harness/tls-server.ts'
 import { startWorkspaces, type Workspaces } from './harness/workspaces.ts'
@@ -153,6 +157,30 @@ describe.skipIf(cannotRun)(title('a certificate handler of the app'), () => {
       'ERR_CERT_AUTHORITY_INVALID',
       'after about localhost',
     ])
+  })
+
+  test('finds nothing of ours accepted after detach, not even what our authority has signed', async () => {
+    const directory = temporaryFolder()
+    const pem = await electron.evaluate(async ({ createTabport, state }, directory) => {
+      state.tabport = await createTabport({ certificates: { directory } })
+      return state.tabport.server.certificateAuthority().pem as string
+    }, directory)
+    const key = createPrivateKey(readFileSync(join(directory, 'authority.pem')))
+    const signed = await startTlsServer(new Authority(nameOf(pem), key).leaf('localhost'))
+    const texts = await electron.evaluate(
+      async ({ openPage, textAt, state }, { port, upstream }) => {
+        // Each in a session of its own: Chromium remembers what a handler has said of a certificate.
+        const [attached, detached] = [openPage(), openPage()]
+        const route = { upstream, local: [`localhost:${port}`] }
+        await state.tabport.attach(attached.webContents, { route })
+        await (await state.tabport.attach(detached.webContents, { route })).detach()
+        const url = `https://localhost:${port}/`
+        return [await textAt(attached, url), await textAt(detached, url)]
+      },
+      { port: signed.port, upstream: to.route.upstream },
+    )
+    await signed.close()
+    expect(texts).toEqual(['tls server', 'ERR_CERT_AUTHORITY_INVALID'])
   })
 
   test('that is none is refused by Electron as ever, and changes nothing', async () => {
