@@ -37,7 +37,10 @@ export function shareHandler(session: Session, verification: Verification): void
   handlerOf(session).attach(verification)
 }
 
-/** Accepts nothing more: leaves everything to what the app has set, or else to Chromium. */
+/**
+ * Leaves everything to what the app has set, or else to Chromium, which still knows what we said of certificates that it has
+ * seen in this session.
+ */
 export function giveHandlerBack(session: Session): void {
   handlerOf(session).detach()
 }
