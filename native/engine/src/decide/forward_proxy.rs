@@ -24,6 +24,10 @@ pub fn decide(head: &RequestHead, scope: &Scope<'_>) -> Result<Action, ProxyErro
         return Err(ProxyError::BadRequest("CONNECT takes no body"));
     }
     let target = Target::of(head, scope.tunnel)?;
+    if head.is_plain_connect() && scope.tunnel.is_some() {
+        // It is asked as an origin, and must not be: TLS inside TLS, without end, would use up a thread's stack.
+        return Err(ProxyError::BadRequest("CONNECT inside a tunnel leads nowhere"));
+    }
     if matches!(&target.authority.host, Host::Name(name) if &**name == OWN_HOST) {
         return own_host(&head.method);
     }

@@ -1,7 +1,11 @@
 //! Rows 21 and 22: what a CONNECT's authority may be, and the bytes that come with it.
 
+use bytes::Bytes;
+use hyper::Method;
+
 use super::support::{Face, Findings, LOCAL, Recorder, attempt, converse};
 use crate::harness::{Origin, Proxy, pattern, status};
+use crate::stream::{answered, begin, speak};
 
 const HELLO: &[u8] = b"\x16\x03\x01\x00\x05hello";
 
@@ -200,4 +204,23 @@ async fn row_22_early_data_of_a_refused_connect() {
     }
     proxy.server.release_context(&context.id).unwrap();
     assert_eq!(origin.end().await, Vec::<Vec<u8>>::new());
+}
+
+/// Each tunnel inside a tunnel could hold another TLS: as many as it takes to overflow a thread's stack.
+#[tokio::test]
+async fn row_22_a_connect_inside_a_tunnel() {
+    let (proxy, origin) = (Proxy::start(), Origin::start().await);
+    let context = proxy.routed(origin.url());
+    let connect = format!("CONNECT {LOCAL} HTTP/1.1\r\nHost: {LOCAL}\r\n\r\n");
+    let mut plain = proxy.tunnel(&context, LOCAL).await;
+    plain.send(&connect).await;
+    assert_eq!(status(&plain.response().await.0), 400);
+    let mut secure = proxy.inside(&context, LOCAL, &["http/1.1"]).await;
+    secure.send(&connect).await;
+    assert_eq!(status(&secure.response().await.0), 400);
+    let mut sender = speak(proxy.inside(&context, LOCAL, &["h2"]).await.0).await;
+    let (response, mut up) = begin(&mut sender, None, Method::CONNECT, LOCAL);
+    assert_eq!(answered(response).await.status(), 400);
+    let _ = up.send_data(Bytes::new(), true);
+    origin.was_never_dialled().await;
 }
