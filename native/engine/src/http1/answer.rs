@@ -9,6 +9,7 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::{Method, Version};
 use tokio::io::AsyncWrite as _;
+use tokio::time::timeout;
 
 use super::downstream::Downstream;
 use super::framing::{self, Framing};
@@ -155,16 +156,15 @@ impl Downstream {
         Ok(self.wire.has_received())
     }
 
-    /// Ends the connection so that the response arrives: with bytes unread, closing would reset it.
-    pub(super) async fn linger(mut self) -> io::Result<()> {
-        self.deadline.restart(Some(LINGER));
+    /// Ends the connection so that the response arrives: with bytes unread, closing would reset it. Inside TLS
+    /// the end is something to be sent, too, and a client that does not read would keep it waiting.
+    pub(super) async fn linger(self) -> io::Result<()> {
         let mut stream = self.wire.into_stream();
-        poll_fn(|cx| Pin::new(&mut stream).poll_shutdown(cx)).await?;
-        poll_fn(|cx| match stream.poll_discard(cx) {
-            Poll::Pending => self.deadline.poll(cx).map(Ok),
-            ended @ Poll::Ready(_) => ended,
-        })
-        .await
+        let ending = async {
+            poll_fn(|cx| Pin::new(&mut stream).poll_shutdown(cx)).await?;
+            poll_fn(|cx| stream.poll_discard(cx)).await
+        };
+        timeout(LINGER, ending).await.unwrap_or(Ok(()))
     }
 }
 

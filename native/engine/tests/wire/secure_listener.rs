@@ -1,6 +1,5 @@
 //! The listening socket in TLS: everything a client wants, multiplexed over one connection.
 
-use bytes::Bytes;
 use hyper::Method;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -8,7 +7,7 @@ use tabport_engine::{ServerOptions, Timeouts};
 
 use crate::harness::{Origin, Peer, Proxy, status};
 use crate::stream::{answered, begin, get, speak, text};
-use crate::tls_client::config;
+use crate::tls_client::{config, say, shake_hands_in_stream};
 
 fn secure() -> ServerOptions {
     ServerOptions { secure: true, ..ServerOptions::default() }
@@ -106,28 +105,8 @@ async fn tls_inside_a_stream_is_looked_into() {
     let (response, mut up) = begin(&mut sender, Some(&context), Method::CONNECT, "localhost:443");
     let mut down = answered(response).await.into_body();
     let trusting = config(&proxy.server.certificate_authority().pem, &["http/1.1"]);
-    let name = "localhost".try_into().unwrap();
-    let mut tls = rustls::ClientConnection::new(trusting.into(), name).unwrap();
-    while tls.is_handshaking() {
-        let mut flight = Vec::new();
-        while tls.wants_write() {
-            tls.write_tls(&mut flight).unwrap();
-        }
-        up.send_data(flight.into(), false).unwrap();
-        if tls.wants_read() && tls.is_handshaking() {
-            let data = down.data().await.unwrap().unwrap();
-            down.flow_control().release_capacity(data.len()).unwrap();
-            tls.read_tls(&mut &data[..]).unwrap();
-            tls.process_new_packets().unwrap();
-        }
-    }
-    let mut request = Vec::new();
-    std::io::Write::write_all(&mut tls.writer(), b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        .unwrap();
-    while tls.wants_write() {
-        tls.write_tls(&mut request).unwrap();
-    }
-    up.send_data(Bytes::from(request), false).unwrap();
+    let mut tls = shake_hands_in_stream(&mut up, &mut down, trusting).await;
+    say(&mut tls, &mut up, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert!(origin.accept().await.head().await.starts_with("GET / HTTP/1.1\r\n"));
 }
 

@@ -1,12 +1,14 @@
 //! Clients that speak TLS, and trust the proxy's own authority alone.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::sync::Arc;
 
+use bytes::Bytes;
+use h2::{RecvStream, SendStream};
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -66,4 +68,35 @@ impl<S> Peer<TlsStream<S>> {
     pub(crate) fn agreed(&self) -> Option<&[u8]> {
         self.0.get_ref().1.alpn_protocol()
     }
+}
+
+/// Shakes hands with `localhost` inside an HTTP/2 stream, and opens that stream's window no further.
+pub(crate) async fn shake_hands_in_stream(
+    up: &mut SendStream<Bytes>,
+    down: &mut RecvStream,
+    config: ClientConfig,
+) -> ClientConnection {
+    let mut tls = ClientConnection::new(config.into(), "localhost".try_into().unwrap()).unwrap();
+    send_records(&mut tls, up);
+    while tls.is_handshaking() {
+        let data = timeout(DEADLINE, down.data()).await.expect("a flight").unwrap().unwrap();
+        tls.read_tls(&mut &data[..]).unwrap();
+        tls.process_new_packets().unwrap();
+        send_records(&mut tls, up);
+    }
+    tls
+}
+
+/// Says something inside such a stream.
+pub(crate) fn say(tls: &mut ClientConnection, up: &mut SendStream<Bytes>, text: &str) {
+    tls.writer().write_all(text.as_bytes()).unwrap();
+    send_records(tls, up);
+}
+
+fn send_records(tls: &mut ClientConnection, up: &mut SendStream<Bytes>) {
+    let mut records = Vec::new();
+    while tls.wants_write() {
+        tls.write_tls(&mut records).unwrap();
+    }
+    up.send_data(records.into(), false).unwrap();
 }

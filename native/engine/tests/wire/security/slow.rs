@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use hyper::Method;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use super::support::{Face, LOCAL, Recorder, impatient};
 use crate::harness::{DEADLINE, Origin, Peer, Proxy, status};
+use crate::stream::{answered, begin};
+use crate::tls_client::{config, say, shake_hands_in_stream};
 
 const LIMIT: Duration = Duration::from_millis(400);
 /// Far below every limit, so that none which starts anew with each byte ever ends.
@@ -168,6 +171,30 @@ async fn row_26_a_client_that_does_not_read() {
     let quiet = |stats: &tabport_engine::Stats| stats.requests + stats.tunnels == 0;
     proxy.until("all is over", quiet).await;
     drop((answered, tunnel));
+}
+
+/// Inside TLS a connection's end has to be sent, too. How many answers fit into what is on the way to a client
+/// that opens no window is not known exactly: one of these connections stands still at its very end.
+#[tokio::test]
+async fn row_26_an_end_that_is_not_read() {
+    let proxy = impatient(LIMIT);
+    let context = proxy.routed("http://localhost:1");
+    let mut client = h2::client::Builder::new();
+    client.initial_window_size(4096).initial_connection_window_size(1 << 20);
+    let (mut sender, connection) = client.handshake(proxy.connect().await.0).await.unwrap();
+    tokio::spawn(connection);
+    let trusting = config(&proxy.server.certificate_authority().pem, &["http/1.1"]);
+    let mut open = Vec::new();
+    for answers in 0..24 {
+        let (response, mut up) = begin(&mut sender, Some(&context), Method::CONNECT, LOCAL);
+        let mut down = answered(response).await.into_body();
+        let mut tls = shake_hands_in_stream(&mut up, &mut down, trusting.clone()).await;
+        let elsewhere = "GET http://elsewhere.test/ HTTP/1.1\r\nHost: a\r\n";
+        let last = format!("{elsewhere}Connection: close\r\n\r\n");
+        say(&mut tls, &mut up, &(format!("{elsewhere}\r\n").repeat(answers) + &last));
+        open.push((up, down));
+    }
+    proxy.until("all but the client's own are over", |stats| stats.connections == 1).await;
 }
 
 /// Interim answers may go on for ever without being one; nor does it help that nobody reads them.
