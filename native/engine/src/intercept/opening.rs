@@ -25,7 +25,7 @@ impl Look {
     /// `ClientHello`. rustls bounds how long one may be.
     pub(crate) fn at(&mut self, mut bytes: &[u8]) -> Option<Opening> {
         let first = *bytes.first()?;
-        if self.tls.is_none() && matches!(first, b'\t' | b'\r' | b'\n' | b' '..=b'~') {
+        if self.tls.is_none() && may_begin_text(first) {
             return Some(Opening::Text);
         }
         let tls = self.tls.get_or_insert_default();
@@ -41,4 +41,10 @@ impl Look {
         }
         None
     }
+}
+
+/// What is printed, and what is skipped as white space by some server or other: Python's `http.server` takes
+/// Latin-1's for that, of which there is more than ASCII's.
+fn may_begin_text(octet: u8) -> bool {
+    matches!(octet, b'\t'..=b'\r' | 0x1c..=b'~' | 0x85 | 0xa0)
 }

@@ -148,6 +148,21 @@ async fn what_is_not_a_hello_is_relayed_to_the_byte() {
     }
 }
 
+/// Python's `http.server` takes all of these for white space before a method.
+#[tokio::test]
+async fn what_only_a_lenient_server_takes_for_a_request_is_not_relayed() {
+    let (proxy, origin) = (Proxy::start(), Origin::start().await);
+    let context = proxy.routed(origin.url());
+    for first in *b"\t\x0b\x0c \x1c\x1d\x1e\x1f\x85\xa0" {
+        let mut client = proxy.tunnel(&context, "localhost:3000").await;
+        client
+            .send([&[first][..], b"GET / HTTP/1.1\r\nHost: localhost:3000\r\n\r\n"].concat())
+            .await;
+        assert_eq!(status(&client.head().await), 400, "{first:#x}");
+    }
+    origin.was_never_dialled().await;
+}
+
 #[tokio::test]
 async fn half_a_hello_that_ends_is_relayed() {
     let (proxy, origin) = (Proxy::start(), Origin::start().await);
