@@ -64,15 +64,15 @@ fn switch(
     if head.version == Version::HTTP_10 || !is_among(&switched, asked) {
         return Err(ProxyError::UpstreamProtocol("it switches to a protocol nobody asked for"));
     }
-    let (proxy, context) = (&exchange.connection.proxy, exchange.context());
-    let authority = exchange.authority.clone();
-    let tunnel = Tunnel::open(proxy, context, TunnelKind::Upgrade, authority)
-        .holding(exchange.tunnel_slot());
     strip(&mut head);
     match key {
         Some(key) => key.answer(&mut head)?,
         None => name_protocol(&mut head.fields, &switched),
     }
+    let (proxy, context) = (&exchange.connection.proxy, exchange.context());
+    let authority = exchange.authority.clone();
+    let tunnel = Tunnel::open(proxy, context, TunnelKind::Upgrade, authority)
+        .holding(exchange.tunnel_slot());
     let upstream: Stream = relay.into_stream();
     let switch = Some(Box::new(Switch::Tunnel(tunnel, upstream)));
     Ok(Response { switch, ..Response::empty(head) })

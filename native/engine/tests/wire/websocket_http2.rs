@@ -122,6 +122,8 @@ async fn a_wrong_or_missing_proof_is_502() {
         assert_eq!(answered(response).await.status(), 502, "{accept:?}");
         upstream.ends_soon().await;
     }
+    let told = proxy.events().into_iter().any(|event| matches!(event, Event::Tunnel { .. }));
+    assert!(!told && proxy.server.stats().total.tunnels == 0, "none was ever open");
 }
 
 #[tokio::test]
