@@ -36,10 +36,14 @@ impl Connections {
     }
 }
 
-/// Answers without a request, and closes.
+/// Answers without a request, and closes. Where clients speak TLS there is no answer: none could read it, and to
+/// shake hands for it costs more than to serve them.
 pub(crate) fn turn_away(socket: TcpStream, proxy: &Arc<Proxy>) {
     let error = ProxyError::ConnectionLimit(SOON);
     respond::report(proxy, None, &error);
+    if proxy.secure.is_some() {
+        return;
+    }
     let farewell = Arc::clone(&proxy.connections.farewells).try_acquire_owned().ok();
     let (stopping, lingers) = (proxy.stopping.clone(), farewell.is_some());
     proxy.tasks.spawn(stopping.run_until_cancelled_owned(async move {

@@ -27,7 +27,8 @@ pub struct Limits {
     /// Fields of a request's head. Default 128; beyond it the answer is 431.
     pub head_fields: u32,
     /// Connections from clients that are open at once, those that have become tunnels included. Beyond it
-    /// a new one is answered 503 with `Retry-After`, before it has said anything, and closed.
+    /// a new one is answered 503 with `Retry-After`, before it has said anything, and closed; a secure
+    /// listener just closes it.
     pub connections: Option<NonZeroU32>,
     /// The limits of each context that is not given its own.
     pub context: ContextLimits,

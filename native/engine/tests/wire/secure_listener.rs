@@ -1,9 +1,11 @@
 //! The listening socket in TLS: everything a client wants, multiplexed over one connection.
 
+use std::num::NonZeroU32;
+
 use hyper::Method;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use tabport_engine::{ServerOptions, Timeouts};
+use tabport_engine::{Event, Limits, ServerOptions, Timeouts};
 
 use crate::harness::{Origin, Peer, Proxy, status};
 use crate::stream::{answered, begin, get, speak, text};
@@ -131,4 +133,16 @@ async fn a_handshake_that_stalls_ends_in_time() {
     let proxy = Proxy::with(ServerOptions { timeouts, ..secure() });
     let mut silent: Peer = proxy.connect().await;
     assert_eq!(silent.ends_soon().await, b"");
+}
+
+/// Who expects TLS could not read why.
+#[tokio::test]
+async fn a_connection_beyond_the_limit_is_closed_without_a_word() {
+    let limits = Limits { connections: NonZeroU32::new(1), ..Limits::default() };
+    let proxy = Proxy::with(ServerOptions { limits, ..secure() });
+    let _served = proxy.connect_securely(&["http/1.1"]).await;
+    assert_eq!(proxy.connect().await.ends_soon().await, b"");
+    let code = "http_request_denied";
+    let told = |event: &Event| matches!(event, Event::Error { code: told, .. } if *told == code);
+    assert!(proxy.events().iter().any(told));
 }
