@@ -32,8 +32,7 @@ pub(crate) fn with_scratch<T>(read: impl FnOnce(&mut [u8]) -> T) -> T {
     BUFFER.with_borrow_mut(|buffer| read(buffer))
 }
 
-/// A byte stream that begins with the bytes already read from it.
-#[derive(Debug)]
+/// A byte stream that begins with the bytes already read from it. It is not `Debug`: those may hold credentials.
 pub(crate) struct Stream {
     early: Bytes,
     io: Io,
@@ -43,7 +42,6 @@ pub(crate) struct Stream {
     _counts: Option<(Load, Slot)>,
 }
 
-#[derive(Debug)]
 enum Io {
     Tcp(TcpStream),
     /// Around TCP, around what another proxy leads through, or around a client's tunnel.

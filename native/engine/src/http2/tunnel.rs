@@ -13,7 +13,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::CancellationToken;
 
 /// The bytes of a stream.
-#[derive(Debug)]
 pub(crate) struct Tunnel {
     io: TokioIo<Upgraded>,
     /// Cancelled when the sending half has ended: to reset it, or because it was reset.
