@@ -14,6 +14,8 @@ use crate::harness::{Context, DEADLINE, Origin, Peer, Proxy, field};
 use crate::stream::{answered, is_ended, speak};
 
 const URL: &str = "https://localhost:3000/ws?t=1";
+/// What RFC 8441, section 5, has no use for.
+const CLIENTS_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
 /// A client inside TLS, inside a tunnel.
 async fn inside(proxy: &Proxy, context: &Context) -> SendRequest<Bytes> {
@@ -28,6 +30,7 @@ fn ask(
         .method(Method::CONNECT)
         .uri(URL)
         .header("sec-websocket-version", "13")
+        .header("sec-websocket-key", CLIENTS_KEY)
         .header("sec-websocket-protocol", "vite-hmr, other")
         .header("origin", "https://localhost:3000")
         .header("cookie", "a=1")
@@ -42,6 +45,8 @@ fn ask(
 fn accepts(head: &str) -> String {
     let key = field(head, "sec-websocket-key").expect("a key");
     assert_eq!(BASE64_STANDARD.decode(key).unwrap().len(), 16);
+    assert_eq!(head.matches("sec-websocket-key").count(), 1, "{head}");
+    assert_ne!(key, CLIENTS_KEY);
     let text = format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
     BASE64_STANDARD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes()))
 }
@@ -114,11 +119,12 @@ async fn a_wrong_or_missing_proof_is_502() {
     let (proxy, origin) = (Proxy::start(), Origin::start().await);
     let context = proxy.routed(origin.url());
     let mut sender = inside(&proxy, &context).await;
-    for accept in ["s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", ""] {
+    // That of the client's key, none, and the right one twice.
+    for accept in ["s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "", "{}\r\nSec-WebSocket-Accept: {}"] {
         let (response, _up) = ask(&mut sender, "websocket");
         let mut upstream = origin.accept().await;
-        upstream.head().await;
-        switch(&mut upstream, accept).await;
+        let right = accepts(&upstream.head().await);
+        switch(&mut upstream, &accept.replace("{}", &right)).await;
         assert_eq!(answered(response).await.status(), 502, "{accept:?}");
         upstream.ends_soon().await;
     }
