@@ -135,6 +135,57 @@ async fn a_handshake_that_stalls_ends_in_time() {
     assert_eq!(silent.ends_soon().await, b"");
 }
 
+/// However far a handshake has come, and whether there has been one or not.
+#[tokio::test]
+async fn stopping_ends_those_that_have_not_asked_for_anything() {
+    let proxy = Proxy::with(secure());
+    let (mut silent, mut hesitant) = (proxy.connect().await, proxy.connect().await);
+    let mut unfinished = proxy.connect().await;
+    let hello = hello(&proxy);
+    hesitant.send(&hello[..hello.len() / 2]).await;
+    unfinished.send(&hello).await;
+    unfinished.take(1).await;
+    let mut older = proxy.connect_securely(&["http/1.1"]).await;
+    let mut newer = proxy.connect_securely(&["h2"]).await;
+    proxy.until("all are known", |stats| stats.connections == 5).await;
+    proxy.server.stop();
+    for client in [&mut silent, &mut hesitant, &mut unfinished] {
+        client.ends_soon().await;
+    }
+    older.ends_soon().await;
+    newer.ends_soon().await;
+}
+
+/// The same inside a tunnel.
+#[tokio::test]
+async fn releasing_the_context_ends_a_handshake() {
+    let (proxy, origin) = (Proxy::start(), Origin::start().await);
+    let context = proxy.routed(origin.url());
+    let hello = hello(&proxy);
+    let mut silent = proxy.tunnel(&context, "localhost:3000").await;
+    let mut hesitant = proxy.tunnel(&context, "localhost:3000").await;
+    let mut unfinished = proxy.tunnel(&context, "localhost:3000").await;
+    hesitant.send(&hello[..hello.len() / 2]).await;
+    unfinished.send(&hello).await;
+    unfinished.take(1).await;
+    proxy.server.release_context(&context.id).unwrap();
+    for client in [&mut silent, &mut hesitant, &mut unfinished] {
+        client.ends_soon().await;
+    }
+    proxy.until("nothing is left", |stats| stats.connections == 0).await;
+    origin.was_never_dialled().await;
+}
+
+/// What a client says first.
+fn hello(proxy: &Proxy) -> Vec<u8> {
+    let trusting = config(&proxy.server.certificate_authority().pem, &["h2"]);
+    let name = "localhost".try_into().unwrap();
+    let mut tls = rustls::ClientConnection::new(trusting.into(), name).unwrap();
+    let mut hello = Vec::new();
+    tls.write_tls(&mut hello).unwrap();
+    hello
+}
+
 /// Who expects TLS could not read why.
 #[tokio::test]
 async fn a_connection_beyond_the_limit_is_closed_without_a_word() {

@@ -178,3 +178,25 @@ async fn each_counts_as_a_tunnel() {
     let (second, _up) = ask(&mut sender, "websocket");
     assert_eq!(answered(second).await.status(), 503);
 }
+
+#[tokio::test]
+async fn releasing_the_context_ends_each() {
+    let (proxy, origin) = (Proxy::start(), Origin::start().await);
+    let context = proxy.routed(origin.url());
+    let mut sender = inside(&proxy, &context).await;
+    let (opening, _up) = ask(&mut sender, "websocket");
+    let mut asked = origin.accept().await;
+    asked.head().await;
+    let (response, _up) = ask(&mut sender, "websocket");
+    let mut upstream = origin.accept().await;
+    let accept = accepts(&upstream.head().await);
+    switch(&mut upstream, &accept).await;
+    let mut down = answered(response).await.into_body();
+    proxy.until("it is open", |stats| stats.tunnels == 1).await;
+    proxy.server.release_context(&context.id).unwrap();
+    asked.ends_soon().await;
+    upstream.ends_soon().await;
+    assert!(is_ended(&mut down).await);
+    assert!(timeout(DEADLINE, opening).await.expect("an end").is_err());
+    proxy.until("nothing is left", |stats| stats.tunnels + stats.connections == 0).await;
+}
