@@ -52,6 +52,7 @@ mod tidy;
 mod timeout;
 mod tls;
 mod tls_client;
+mod tls_ends;
 mod tunnel;
 mod upgrade;
 mod websocket_http2;
