@@ -30,7 +30,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// What a line of text can begin with.
+/// What a line of text can begin with, Latin-1's white space included.
 fn is_text(byte: u8) -> bool {
-    byte.is_ascii_graphic() || b"\t\r\n ".contains(&byte)
+    byte.is_ascii_graphic() || b"\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0".contains(&byte)
 }
