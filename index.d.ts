@@ -432,8 +432,8 @@ export interface ProxyLimits {
   headFields?: number
   /**
    * Connections from clients that are open at once, those that have become tunnels included; 0 is any number.
-   * A further one is answered 503 with `Retry-After`, before it has asked for anything, and closed; only an
-   * `error` event shows it.
+   * A further one is answered 503 with `Retry-After`, before it has asked for anything, and closed, by a secure
+   * listener without the answer; only an `error` event shows it.
    *
    * @defaultValue `0`
    */
@@ -493,7 +493,8 @@ export interface ProxyTimeouts {
    */
   tlsHandshake?: number
   /**
-   * Receiving a request's head, and how long a connection may wait for its next request.
+   * Receiving a request's head, and how long an HTTP/1.1 connection may wait for its next request; one that
+   * speaks HTTP/2 lasts for as long as the client answers when it is asked.
    *
    * @defaultValue `60000`
    */

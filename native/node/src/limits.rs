@@ -25,8 +25,8 @@ pub struct ProxyLimits {
     /// @defaultValue `128`
     pub head_fields: Option<u32>,
     /// Connections from clients that are open at once, those that have become tunnels included; 0 is any number.
-    /// A further one is answered 503 with `Retry-After`, before it has asked for anything, and closed; only an
-    /// `error` event shows it.
+    /// A further one is answered 503 with `Retry-After`, before it has asked for anything, and closed, by a secure
+    /// listener without the answer; only an `error` event shows it.
     ///
     /// @defaultValue `0`
     pub connections: Option<u32>,
