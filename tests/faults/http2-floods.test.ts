@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import type { ProxyContextInfo } from 'tabport'
 import { expect, test } from 'vitest'
 import { curl } from '../support/clients.ts'
-import { startOrigin } from '../support/origin.ts'
+import { startOrigin, startRawOrigin } from '../support/origin.ts'
 import { until } from '../support/poll.ts'
 import { basic } from '../support/proxy.ts'
 import { ProxyProcess } from '../support/proxy-process.ts'
@@ -119,6 +119,34 @@ test.each(Object.entries(FLOODS))('%s', async (_name, flood) => {
   expect(proxy.peakMemory() - base).toBeLessThan(growthMib)
 })
 
+test('row 25, tunnels whose windows stay shut, from upstreams that pour', async () => {
+  const TUNNELS = 200
+  const poured = Buffer.alloc(4 << 20)
+  const source = await startRawOrigin((socket) => {
+    socket.on('error', () => {}).write(poured)
+  })
+  const { proxy, served } = await setUp()
+  const block = fieldBlock(await proxy.createContext(2), {
+    ':method': 'CONNECT',
+    ':authority': `127.0.0.1:${source.port}`,
+  })
+  await served()
+  const base = await proxy.watchMemory()
+  const socket = await open(proxy.port())
+  socket.write(Buffer.concat([Buffer.from(PREFACE), frame(SETTINGS, 0, 0, Buffer.from([0, 4, 0, 0, 0, 0]))]))
+  socket.write(Buffer.concat(streams(TUNNELS).map((stream) => frame(HEADERS, END_HEADERS, stream, block))))
+  await until('all tunnels', async () => (await proxy.stats()).tunnels === TUNNELS)
+  let taken = -1
+  await until('no more of what is poured is taken', async () => {
+    const before = taken
+    await new Promise((resolve) => setTimeout(resolve, STILL_MS))
+    taken = (await proxy.stats()).total.bytesDown
+    return taken === before && taken > TUNNELS
+  })
+  await served()
+  expect(proxy.peakMemory() - base).toBeLessThan(64)
+})
+
 /** A proxy in a process of its own; `served` is another client, which is. */
 async function setUp() {
   const origin = await startOrigin((request, response) => {
@@ -137,7 +165,10 @@ const userOf = ({ username, password }: ProxyContextInfo) => `${username}:${pass
 
 /** The field block of a request for what is large. */
 function requestOf(context: ProxyContextInfo): Buffer {
-  const fields = { ':method': 'GET', ':scheme': 'http', ':authority': 'localhost:3000', ':path': '/large' }
+  return fieldBlock(context, { ':method': 'GET', ':scheme': 'http', ':authority': 'localhost:3000', ':path': '/large' })
+}
+
+function fieldBlock(context: ProxyContextInfo, fields: Record<string, string>): Buffer {
   const all = Object.entries({ ...fields, 'proxy-authorization': basic(context) })
   return Buffer.concat(all.map(([name, value]) => literal(name, value)))
 }

@@ -145,7 +145,7 @@ impl Direction {
         to: &mut Stream,
     ) -> Poll<io::Result<()>> {
         stream::with_scratch(|scratch| {
-            let mut buffer = ReadBuf::new(scratch);
+            let mut buffer = ReadBuf::new(scratch.get_mut(..to.appetite()).unwrap_or_default());
             ready!(Pin::new(from).poll_read(cx, &mut buffer))?;
             let mut filled = buffer.filled();
             if filled.is_empty() {

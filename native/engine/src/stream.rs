@@ -104,6 +104,12 @@ impl Stream {
         })
     }
 
+    /// How much is worth being read for it at once: of what an HTTP/2 stream has no window for, hyper keeps a copy.
+    pub(crate) fn appetite(&self) -> usize {
+        const PIECE: usize = 64 * 1024;
+        if matches!(self.io, Io::Http2(_)) { PIECE } else { SCRATCH }
+    }
+
     /// Says whether the peer is to see a broken connection, rather than an ended one, once this is dropped.
     pub(crate) fn reset_on_drop(&mut self, reset: bool) {
         self.resets = reset;
