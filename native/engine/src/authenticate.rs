@@ -3,6 +3,8 @@
 //! Whatever is wrong with them, the answer is the same: 407, so that a browser which holds the credentials
 //! of a released context asks its embedder again. Nothing is resolved or dialled before this has passed.
 
+mod access;
+
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -13,6 +15,8 @@ use zeroize::Zeroizing;
 use crate::context::{Carrier, Context, Contexts};
 use crate::error::ProxyError;
 use crate::fields::Fields;
+pub(crate) use access::Gate;
+pub use access::{Access, InvalidToken, Token};
 
 /// The realm in the challenge (RFC 9110, section 11.5).
 pub(crate) const REALM: &str = "tabport";

@@ -79,7 +79,8 @@ impl fmt::Display for Authority {
     }
 }
 
-fn parse_port(text: &str) -> Result<u16, InvalidAuthority> {
+/// A port from 1 to 65535, in digits and nothing else.
+pub(crate) fn parse_port(text: &str) -> Result<u16, InvalidAuthority> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse() {
         Ok(port) if digits && port != 0 => Ok(port),

@@ -17,6 +17,7 @@ use crate::authenticate::Memory;
 use crate::context::{Carrier, Context};
 use crate::counters::Counted;
 use crate::event::{Event, Phase};
+use crate::gateway::Gateway;
 use crate::limits::Slot;
 use crate::server::Proxy;
 use crate::stream::Stream;
@@ -41,6 +42,8 @@ pub(crate) struct Connection {
 pub(crate) enum Identity {
     /// Every request says so itself, by its credentials.
     PerRequest,
+    /// Those of a gateway's client, who may need no token for where it is.
+    Peer { gateway: Arc<Gateway>, is_trusted: bool },
     /// Those of the context that opened the tunnel around this connection.
     Tunnel { context: Arc<Context>, target: Target, slot: Slot },
 }
@@ -58,9 +61,9 @@ pub(crate) enum Protocol {
 
 impl Connection {
     /// A connection from the listening socket.
-    pub(crate) fn accepted(proxy: &Arc<Proxy>) -> Arc<Self> {
+    pub(crate) fn accepted(proxy: &Arc<Proxy>, identity: Identity) -> Arc<Self> {
         let counted = proxy.counters.connections.enter();
-        Self::new(proxy, Identity::PerRequest, proxy.stopping.child_token(), counted)
+        Self::new(proxy, identity, proxy.stopping.child_token(), counted)
     }
 
     /// A connection inside an intercepted tunnel: it ends with the context that opened it.
@@ -96,7 +99,7 @@ impl Connection {
     /// What the tunnel around this connection was opened to.
     pub(crate) fn tunnel(&self) -> Option<&Target> {
         match &self.identity {
-            Identity::PerRequest => None,
+            Identity::PerRequest | Identity::Peer { .. } => None,
             Identity::Tunnel { target, .. } => Some(target),
         }
     }
@@ -104,7 +107,7 @@ impl Connection {
     /// The place of the tunnel around this connection.
     pub(crate) fn tunnel_slot(&self) -> Option<Slot> {
         match &self.identity {
-            Identity::PerRequest => None,
+            Identity::PerRequest | Identity::Peer { .. } => None,
             Identity::Tunnel { slot, .. } => Some(slot.clone()),
         }
     }

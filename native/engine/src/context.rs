@@ -233,7 +233,8 @@ impl Registry {
     }
 }
 
-fn random_hex<const BYTES: usize>() -> Result<String, ContextError> {
+/// So many random bytes, in hexadecimal digits.
+pub(crate) fn random_hex<const BYTES: usize>() -> Result<String, ContextError> {
     let mut bytes = Zeroizing::new([0; BYTES]);
     getrandom::fill(bytes.as_mut_slice()).map_err(|_| ContextError::Random)?;
     let mut hex = String::with_capacity(2 * BYTES);

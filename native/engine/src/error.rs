@@ -11,6 +11,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use thiserror::Error;
 
+use crate::decide::RoutingError;
 use crate::upstream::NextProxyError;
 
 /// Why a request cannot be served.
@@ -21,6 +22,12 @@ pub enum ProxyError {
     /// The request breaks a rule of RFC 9110 or 9112.
     #[error("bad request: {0}")]
     BadRequest(&'static str),
+    /// A gateway does not know where the request leads.
+    #[error(transparent)]
+    Routing(#[from] RoutingError),
+    /// A gateway's client comes from an address that is not trusted.
+    #[error("this address may not use the gateway")]
+    Untrusted,
     /// The request's head has too many bytes or fields.
     #[error("the request's head is too large")]
     HeadTooLarge,
@@ -143,6 +150,9 @@ pub enum StartError {
         /// The last port that was tried.
         last: u16,
     },
+    /// There is no address to listen on.
+    #[error("there is no address to listen on")]
+    NoAddress,
     /// The address is not loopback, and that was not allowed.
     #[error("{0} is not a loopback address; anyone who reaches it could use the proxy")]
     NonLoopback(IpAddr),
@@ -163,6 +173,9 @@ pub enum StartError {
     /// The authority, or the listening socket's certificate, could not be made.
     #[error(transparent)]
     Certificate(#[from] LeafError),
+    /// The gateway's own context could not be made.
+    #[error(transparent)]
+    Context(#[from] ContextError),
     /// The system gave no thread, or no event queue.
     #[error("the server's threads could not be started: {0}")]
     Threads(#[source] io::Error),

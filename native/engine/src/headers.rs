@@ -4,14 +4,16 @@ use hyper::Version;
 
 use crate::error::ProxyError;
 use crate::fields::Fields;
-use crate::route::{Routing, Upstream};
+use crate::route::{Routing, Told, Upstream};
 
 /// Tells a gateway which port was asked for.
-const PORT: &str = "X-Cmux-Port-Internal";
+pub(crate) const PORT: &str = "X-Cmux-Port-Internal";
 /// Tells a gateway which workspace to look in.
-const WORKSPACE: &str = "X-Cmux-Workspace-Internal";
+pub(crate) const WORKSPACE: &str = "X-Cmux-Workspace-Internal";
 /// Tells a gateway which Host the workspace's server must see.
-const HOST_OVERRIDE: &str = "X-Cmux-Host-Override";
+pub(crate) const HOST_OVERRIDE: &str = "X-Cmux-Host-Override";
+/// Names the gateways that a request has passed: one that finds itself there is in a loop.
+pub(crate) const PASSED: &str = "X-Cmux-Proxied";
 /// What all routing fields begin with.
 const ROUTING_PREFIX: &str = "x-cmux-";
 
@@ -119,7 +121,12 @@ pub(crate) fn strip_length(fields: &mut Fields) {
 
 /// Says which authority the request is for, and what the gateway on the way must know.
 pub(crate) fn address(fields: &mut Fields, upstream: &Upstream) {
-    fields.set("Host", upstream.authority_field().as_bytes());
+    if let Some(Told { host, passed }) = &upstream.told {
+        fields.set("Host", host.as_bytes());
+        fields.set(PASSED, passed.as_bytes());
+    } else {
+        fields.set("Host", upstream.authority_field().as_bytes());
+    }
     if let Some(Routing { asked, workspace }) = &upstream.routing {
         fields.set(PORT, asked.port.to_string().as_bytes());
         fields.set(HOST_OVERRIDE, asked.to_string().as_bytes());

@@ -21,6 +21,7 @@
 
 #![forbid(unsafe_code)]
 
+mod accept;
 mod authenticate;
 pub mod authority;
 mod body;
@@ -38,12 +39,14 @@ pub mod fields;
 mod forward;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod gateway;
 pub mod head;
 pub mod headers;
 mod http1;
 mod http2;
 mod intercept;
 mod limits;
+mod listen;
 mod options;
 mod page;
 mod relay;
@@ -61,12 +64,15 @@ mod upgrade;
 mod upstream;
 mod websocket;
 mod workers;
+pub mod workspace;
 
+pub use authenticate::{Access, InvalidToken, Token};
 pub use certificate::Certificate;
 pub use context::ContextInfo;
 pub use counters::{Stats, Totals};
 pub use error::{ContextError, LeafError, ProxyError, StartError};
 pub use event::{Event, EventSink, Outcome, Phase, TunnelKind};
+pub use gateway::{Face, GatewayOptions};
 pub use limits::{BreakerLimits, ContextLimits, Limits, Rate};
 pub use options::{Bind, CertificateOptions, ServerOptions, Timeouts};
 pub use route::{PreviewUrl, Provider, Route, RouteError, RouteFields};

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::authority::Authority;
 use crate::event::EventSink;
+use crate::gateway::Face;
 use crate::limits::Limits;
 use crate::upstream::UpstreamProxy;
 
@@ -19,6 +20,8 @@ use crate::upstream::UpstreamProxy;
 pub struct ServerOptions {
     /// Where to listen.
     pub bind: Bind,
+    /// What it does with requests.
+    pub face: Face,
     /// Whether HTTP/2 is served beside HTTP/1.1, on the same port: by prior knowledge, and inside TLS by ALPN.
     pub http2: bool,
     /// Whether an address other than loopback may be bound.
@@ -49,6 +52,7 @@ impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             bind: Bind::Address(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)),
+            face: Face::default(),
             http2: true,
             allow_non_loopback: false,
             secure: false,
@@ -76,7 +80,7 @@ impl fmt::Debug for ServerOptions {
 }
 
 /// Where to listen.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Bind {
     /// One address; port 0 asks the system for a free one.
     Address(SocketAddr),
@@ -88,6 +92,14 @@ pub enum Bind {
         start: u16,
         /// How many ports to try, at least one.
         attempts: u32,
+    },
+    /// Several addresses. One that another covers, being the same or a wildcard of its family with its port, is
+    /// left out.
+    Addresses {
+        /// The addresses to listen on.
+        addresses: Vec<SocketAddr>,
+        /// Whether it is enough that one of them can be bound.
+        allow_partial: bool,
     },
 }
 

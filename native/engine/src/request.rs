@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::connect;
 use crate::connection::{Connection, Identity};
 use crate::context::{Carrier, Context};
-use crate::decide::{Action, Scope, forward_proxy};
+use crate::decide::{Action, Scope, forward_proxy, gateway};
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
 use crate::forward::forward;
@@ -36,7 +36,7 @@ pub(crate) async fn serve(
     };
     http2::ends_with(&carrier.context, &head.method);
     let exchange = Exchange::begin(connection, carrier, &head);
-    let navigation = Navigation::of(&head, &scope_of(&exchange), &connection.proxy.timeouts);
+    let navigation = navigation(&exchange, &head);
     let execution = unless_panicked(execute(&exchange, head, client));
     let mut response = match execution.await {
         Ok(response) => response,
@@ -60,6 +60,10 @@ fn who_asks(connection: &Connection, head: &RequestHead) -> Result<Arc<Carrier>,
             memory.authenticate(&head.fields, &connection.proxy.contexts, carry)
         }
         Identity::Tunnel { context, .. } => Ok(memory.of(context, carry)),
+        Identity::Peer { gateway, is_trusted } => {
+            gateway.gate.let_in(*is_trusted, &head.fields)?;
+            Ok(memory.of(&gateway.context, carry))
+        }
     }
 }
 
@@ -74,7 +78,10 @@ async fn execute(
     head: RequestHead,
     client: Client<'_>,
 ) -> Result<Response, ProxyError> {
-    let action = forward_proxy::decide(&head, &scope_of(exchange))?;
+    let action = match &exchange.connection.proxy.gateway {
+        None => forward_proxy::decide(&head, &scope_of(exchange)),
+        Some(gateway) => gateway::decide(&head, &gateway.rules),
+    }?;
     limits::admit(exchange, &action)?;
     match action {
         Action::Forward(upstream) => forward(exchange, head, client, &upstream).await,
@@ -83,6 +90,13 @@ async fn execute(
         Action::Intercept { asked, upstream } => Ok(connect::intercept(exchange, asked, upstream)),
         Action::Respond(answer) => Ok(respond::with_answer(answer, exchange.context())),
     }
+}
+
+/// A gateway's clients are programs as a rule, and its failures are short texts.
+fn navigation(exchange: &Exchange, head: &RequestHead) -> Option<Box<Navigation>> {
+    let proxy = &exchange.connection.proxy;
+    let is_gateway = proxy.gateway.is_some();
+    if is_gateway { None } else { Navigation::of(head, &scope_of(exchange), &proxy.timeouts) }
 }
 
 fn scope_of(exchange: &Exchange) -> Scope<'_> {

@@ -22,9 +22,11 @@ use crate::upstream::NextProxyError;
 /// The table: status and error token (RFC 9209, section 2.3) of every error.
 fn classify(error: &ProxyError) -> (StatusCode, &'static str) {
     match error {
-        ProxyError::BadRequest(_) | ProxyError::ClientGone | ProxyError::Handshake(_) => {
-            (StatusCode::BAD_REQUEST, "http_request_error")
-        }
+        ProxyError::BadRequest(_)
+        | ProxyError::Routing(_)
+        | ProxyError::ClientGone
+        | ProxyError::Handshake(_) => (StatusCode::BAD_REQUEST, "http_request_error"),
+        ProxyError::Untrusted => (StatusCode::FORBIDDEN, "http_request_denied"),
         ProxyError::UnknownProtocol => (StatusCode::NOT_IMPLEMENTED, "http_request_error"),
         ProxyError::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "http_request_error"),
         ProxyError::HeadTooLarge => {

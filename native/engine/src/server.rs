@@ -4,29 +4,26 @@
 //! byte, and stopping it joins them. All state hangs off the handle; nothing is global to the process.
 
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use rustls::ServerConfig;
-use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::authenticate::Token;
 use crate::certificate::{Certificate, Certificates};
-use crate::connection::{self, Connection};
 use crate::context::{ContextInfo, Contexts};
 use crate::counters::{Counters, Stats};
 use crate::error::{ContextError, StartError};
 use crate::event::{Event, EventSink};
-use crate::limits::{self, Connections, ContextLimits, Limits};
+use crate::gateway::Gateway;
+use crate::limits::{Connections, ContextLimits, Limits};
+use crate::listen::{self, Listening};
 use crate::options::{ServerOptions, Timeouts};
 use crate::route::Route;
-use crate::share::{Inbox, Load, Shares};
-use crate::stream::Stream;
 use crate::upstream::Dialer;
-use crate::workers::{self, Work, Workers};
+use crate::workers::Workers;
 
 /// A running proxy. Clones are handles to the same one; dropping them does not stop it.
 #[derive(Clone)]
@@ -39,13 +36,17 @@ impl Server {
     /// Binds, and starts serving. It blocks on the system's answer to `bind`, and, where the authority is kept
     /// in a folder, on the file there.
     pub fn start(options: ServerOptions) -> Result<Self, StartError> {
-        let listener = workers::bind(options.bind, options.allow_non_loopback)?;
-        let address = listener.local_addr().map_err(StartError::Threads)?;
+        let Listening { sockets, addresses, first } =
+            listen::bind(&options.bind, options.allow_non_loopback)?;
         let certificates = Certificates::new(&options.certificates)?;
-        let secure = || certificates.for_listener(address.ip(), options.http2);
+        let secure = || certificates.for_listener(&addresses, options.http2);
         let (secure, listener_certificate) = options.secure.then(secure).transpose()?.unzip();
+        let (contexts, stopping) = (Contexts::default(), CancellationToken::new());
+        let limits = &options.limits.context;
+        let gateway = Gateway::of(options.face.clone(), &contexts, limits, &stopping)?;
         let proxy = Arc::new(Proxy {
-            address,
+            address: first,
+            gateway,
             http2: options.http2,
             secure,
             listener_certificate,
@@ -53,22 +54,30 @@ impl Server {
             timeouts: options.timeouts,
             connections: Connections::new(options.limits.connections),
             limits: options.limits,
-            dialer: Dialer::new(&options, address)?,
-            contexts: Contexts::default(),
+            dialer: Dialer::new(&options, &addresses)?,
+            addresses,
+            contexts,
             counters: Counters::default(),
             events: options.on_event,
-            stopping: CancellationToken::new(),
+            stopping,
             tasks: TaskTracker::new(),
         });
-        let workers = Workers::start(options.workers, &listener, &proxy)?;
-        tracing::debug!(%address, "listening");
+        let workers = Workers::start(options.workers, &sockets, &proxy)?;
+        tracing::debug!(addresses = ?proxy.addresses, "listening");
         Ok(Self { proxy, workers: Arc::new(workers) })
     }
 
-    /// The address it listens on, with the real port; still known after [`stop`](Self::stop).
+    /// The address it listens on, with the real port, the first if there are several; still known after
+    /// [`stop`](Self::stop).
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.proxy.address
+    }
+
+    /// Every address it listens on.
+    #[must_use]
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.proxy.addresses
     }
 
     /// The authority that has signed every certificate this server shows; its key never leaves the server.
@@ -114,6 +123,14 @@ impl Server {
         self.proxy.contexts.release(id)
     }
 
+    /// Gives a gateway another token, which counts from the next request on. A forward proxy, and a gateway that
+    /// lets in anyone, has no use for one.
+    pub fn replace_token(&self, token: Token) {
+        if let Some(gateway) = &self.proxy.gateway {
+            gateway.gate.replace_token(token);
+        }
+    }
+
     /// A snapshot of the counters.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -131,7 +148,9 @@ impl Server {
 
 /// What every connection of one server shares.
 pub(crate) struct Proxy {
-    pub(crate) address: SocketAddr,
+    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
+    pub(crate) gateway: Option<Arc<Gateway>>,
     pub(crate) http2: bool,
     /// What clients of a secure listener shake hands with.
     pub(crate) secure: Option<Arc<ServerConfig>>,
@@ -160,72 +179,5 @@ impl Proxy {
         if let Some(sink) = self.events.as_ref().filter(|_| !thread::panicking()) {
             sink(event());
         }
-    }
-}
-
-/// Accepts until the server stops, then waits a moment for the connections' tasks to end.
-pub(crate) async fn accept(listener: TcpListener, work: Work) {
-    const DRAIN: Duration = Duration::from_millis(900);
-    let Work { number, shares, mut inbox, proxy } = work;
-    let stopping = proxy.stopping.clone();
-    tokio::join!(
-        stopping.run_until_cancelled(accept_loop(&listener, &shares, number, &proxy)),
-        stopping.run_until_cancelled(take_over(&mut inbox, &proxy)),
-        stopping.run_until_cancelled(close_idle_upstreams(&proxy)),
-    );
-    drop(listener);
-    proxy.tasks.close();
-    let _ = tokio::time::timeout(DRAIN, proxy.tasks.wait()).await;
-}
-
-async fn accept_loop(listener: &TcpListener, shares: &Shares, own: usize, proxy: &Arc<Proxy>) {
-    loop {
-        match listener.accept().await {
-            Ok((socket, _)) => {
-                if let Some((socket, load)) = shares.assign(socket, own) {
-                    unless_it_panics("a connection", || begin(socket, load, proxy));
-                }
-            }
-            Err(error) => pause_after(&error).await,
-        }
-    }
-}
-
-async fn take_over(inbox: &mut Inbox, proxy: &Arc<Proxy>) {
-    while let Some((socket, load)) = inbox.next().await {
-        unless_it_panics("a connection", || begin(socket, load, proxy));
-    }
-}
-
-/// A panic costs what it happens in, and not the thread: its other connections, and those still to come.
-fn unless_it_panics(what: &str, work: impl FnOnce()) {
-    if catch_unwind(AssertUnwindSafe(work)).is_err() {
-        tracing::error!("{what} was lost to a panic");
-    }
-}
-
-fn begin(socket: TcpStream, load: Load, proxy: &Arc<Proxy>) {
-    let Some(slot) = proxy.connections.enter() else { return limits::turn_away(socket, proxy) };
-    // A head and a short body are two writes now and then; Nagle's algorithm would hold back the second.
-    let _ = socket.set_nodelay(true);
-    let connection = Connection::accepted(proxy);
-    proxy.tasks.spawn(connection::accept(Stream::accepted(socket, (load, slot)), connection));
-}
-
-/// When no descriptor is left, `accept` fails at once, again and again, until some are closed.
-async fn pause_after(error: &std::io::Error) {
-    use std::io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
-        tracing::warn!(%error, "cannot accept connections for now");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-async fn close_idle_upstreams(proxy: &Proxy) {
-    let mut ticks = tokio::time::interval(Duration::from_secs(5));
-    loop {
-        ticks.tick().await;
-        // It reads from those connections, so what it meets is not all of our own making.
-        unless_it_panics("a sweep of idle connections", || proxy.contexts.close_idle_upstreams());
     }
 }

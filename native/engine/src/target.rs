@@ -35,6 +35,16 @@ impl Target {
         }
     }
 
+    /// The authority as `Host` has it: without the scheme's own port.
+    pub(crate) fn host_field(&self) -> String {
+        let Self { scheme, authority } = self;
+        if authority.port == scheme.default_port() {
+            authority.host.to_string()
+        } else {
+            authority.to_string()
+        }
+    }
+
     /// What the target itself names: origin-form and asterisk-form name nothing.
     fn named(head: &RequestHead) -> Result<Option<Self>, ProxyError> {
         const WRONG: ProxyError = ProxyError::BadRequest("the request target is not valid");
@@ -106,10 +116,7 @@ fn only_host_field(fields: &Fields, version: Version) -> Result<Option<Target>, 
 /// The authority asked for, without its scheme's own port, for events only.
 pub(crate) fn shown(head: &RequestHead, tunnel: Option<&Target>) -> String {
     match Target::of(head, tunnel) {
-        Ok(Target { scheme, authority }) if authority.port == scheme.default_port() => {
-            authority.host.to_string()
-        }
-        Ok(target) => target.authority.to_string(),
+        Ok(target) => target.host_field(),
         Err(_) => tunnel.map_or_else(String::new, |tunnel| tunnel.authority.to_string()),
     }
 }

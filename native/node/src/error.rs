@@ -107,7 +107,9 @@ impl From<StartError> for Failure {
                 Self::new(CERTIFICATE, format!("options.certificates.directory: {message}"))
             }
             StartError::Certificate(_) => Self::new(CERTIFICATE, message),
-            StartError::Threads(_) => Self::internal(&message),
+            StartError::NoAddress | StartError::Context(_) | StartError::Threads(_) => {
+                Self::internal(&message)
+            }
         }
     }
 }

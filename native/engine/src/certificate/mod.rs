@@ -14,7 +14,7 @@ mod tests;
 mod validity;
 
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -82,13 +82,16 @@ impl Certificates {
         Ok(config)
     }
 
-    /// TLS for the listening socket at this address.
+    /// TLS for the listening sockets at these addresses.
     pub(crate) fn for_listener(
         &self,
-        address: IpAddr,
+        addresses: &[SocketAddr],
         http2: bool,
     ) -> Result<(Arc<ServerConfig>, Certificate), LeafError> {
-        let hosts = listener_hosts(address.to_canonical(), &self.names);
+        let hosts = addresses.iter().map(|address| address.ip().to_canonical());
+        let mut hosts: Vec<_> = hosts.flat_map(|ip| listener_hosts(ip, &self.names)).collect();
+        let mut seen = HashSet::new();
+        hosts.retain(|host| seen.insert(host.clone()));
         let leaf = leaf::issue(&self.authority, &hosts, validity::now())?;
         Ok((leaf.serve(&self.authority, http2)?, leaf.certificate))
     }
@@ -102,7 +105,7 @@ fn parse_names(names: &[String]) -> Result<Vec<Host>, StartError> {
     names.iter().map(parse).collect()
 }
 
-/// What the listening socket's certificate is for.
+/// What the certificate of a listening socket is for; some of it twice.
 fn listener_hosts(address: IpAddr, names: &[Host]) -> Vec<Host> {
     let localhost = [
         Host::Name("localhost".into()),
@@ -121,7 +124,5 @@ fn listener_hosts(address: IpAddr, names: &[Host]) -> Vec<Host> {
         Vec::new()
     };
     hosts.extend_from_slice(names);
-    let mut seen = HashSet::new();
-    hosts.retain(|host| seen.insert(host.clone()));
     hosts
 }

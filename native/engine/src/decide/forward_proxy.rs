@@ -3,11 +3,10 @@
 
 use hyper::Method;
 
-use super::{Action, Answer, Scope};
+use super::{Action, Answer, Scope, check};
 use crate::authority::{Authority, Host};
 use crate::error::ProxyError;
-use crate::head::{RequestHead, WEBSOCKET};
-use crate::headers;
+use crate::head::RequestHead;
 use crate::route::{Loopback, Upstream};
 use crate::target::Target;
 
@@ -16,13 +15,7 @@ const OWN_HOST: &str = "tabport.invalid";
 
 /// Decides what to do with a request that has been authenticated.
 pub fn decide(head: &RequestHead, scope: &Scope<'_>) -> Result<Action, ProxyError> {
-    headers::check_request(&head.fields)?;
-    if head.protocol.as_deref().is_some_and(|protocol| protocol != WEBSOCKET) {
-        return Err(ProxyError::UnknownProtocol);
-    }
-    if head.method == Method::CONNECT && headers::announce_body(&head.fields) {
-        return Err(ProxyError::BadRequest("CONNECT takes no body"));
-    }
+    let upgrades = check(head)?;
     let target = Target::of(head, scope.tunnel)?;
     if head.is_plain_connect() && scope.tunnel.is_some() {
         // It is asked as an origin, and must not be: TLS inside TLS, without end, would use up a thread's stack.
@@ -33,10 +26,9 @@ pub fn decide(head: &RequestHead, scope: &Scope<'_>) -> Result<Action, ProxyErro
     }
     let routed = scope.route.is_some_and(|route| route.takes(&target.authority));
     let upstream = upstream_for(&target, scope);
-    let upgrades = || headers::upgrade_protocols(&head.fields, head.version).is_some();
     Ok(if head.is_plain_connect() {
         connect(target.authority, upstream, routed)
-    } else if head.protocol.is_some() || upgrades() {
+    } else if upgrades {
         Action::Upgrade(upstream)
     } else {
         Action::Forward(upstream)
@@ -51,7 +43,7 @@ pub(crate) fn upstream_for(target: &Target, scope: &Scope<'_>) -> Upstream {
         _ => Loopback::Allowed,
     };
     let Target { scheme, authority } = target.clone();
-    Upstream { scheme, authority, routing: None, loopback }
+    Upstream { scheme, authority, routing: None, told: None, loopback }
 }
 
 /// Chromium opens `ws://` by CONNECT and speaks plain HTTP inside. Where the route decides, that must be

@@ -4,10 +4,18 @@
 //! no I/O, so it can be tested by table, fuzzed and replayed. One set of executors serves every decider.
 
 pub mod forward_proxy;
+pub mod gateway;
+mod routing_fields;
+
+use hyper::Method;
 
 use crate::authority::Authority;
+use crate::error::ProxyError;
+use crate::head::{RequestHead, WEBSOCKET};
+use crate::headers;
 use crate::route::{Route, Upstream};
 use crate::target::Target;
+pub use routing_fields::RoutingError;
 
 /// What is known of whoever sent a request.
 #[derive(Debug)]
@@ -48,4 +56,17 @@ pub enum Action {
 pub enum Answer {
     /// 204, naming the context: proof for an embedder that its credentials have arrived.
     ContextName,
+}
+
+/// Refuses what no decider takes; whether the request asks for another protocol.
+fn check(head: &RequestHead) -> Result<bool, ProxyError> {
+    headers::check_request(&head.fields)?;
+    if head.protocol.as_deref().is_some_and(|protocol| protocol != WEBSOCKET) {
+        return Err(ProxyError::UnknownProtocol);
+    }
+    if head.method == Method::CONNECT && headers::announce_body(&head.fields) {
+        return Err(ProxyError::BadRequest("CONNECT takes no body"));
+    }
+    let upgrades = || headers::upgrade_protocols(&head.fields, head.version).is_some();
+    Ok(head.protocol.is_some() || upgrades())
 }

@@ -16,10 +16,11 @@ use std::borrow::Cow;
 use thiserror::Error;
 
 use crate::authority::{Authority, Scheme};
+use crate::workspace;
 pub use provider::Provider;
 use shape::Shape;
 use template::Template;
-pub use upstream::{Loopback, Routing, Upstream};
+pub use upstream::{Loopback, Routing, Told, Upstream};
 pub use url::PreviewUrl;
 
 /// The fields of a route as a door received them, none of them checked.
@@ -94,7 +95,7 @@ impl Route {
         };
         let named = authority.host.is_loopback();
         let loopback = if named { Loopback::Allowed } else { Loopback::Refused };
-        Upstream { scheme, authority, routing, loopback }
+        Upstream { scheme, authority, routing, told: None, loopback }
     }
 }
 
@@ -149,10 +150,7 @@ fn label<'a>(field: &'static str, value: Option<&'a String>) -> Result<&'a str, 
 
 fn parse_workspace(value: &str) -> Result<Box<str>, RouteError> {
     const REASON: &str = "is not a workspace name: letters, digits, '.', '_', '-' and '/'";
-    let allowed =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'/');
-    if value.is_empty() || !value.bytes().all(allowed) || value.split('/').any(|part| part == "..")
-    {
+    if !workspace::is_name(value) {
         return Err(refuse("workspace", REASON));
     }
     Ok(value.into())

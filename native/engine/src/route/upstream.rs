@@ -13,6 +13,8 @@ pub struct Upstream {
     pub authority: Authority,
     /// What a gateway must be told.
     pub routing: Option<Routing>,
+    /// What a gateway tells the server it leads to, in place of the authority that it dials.
+    pub told: Option<Told>,
     /// Whether the address dialled may be this machine's loopback.
     pub loopback: Loopback,
 }
@@ -24,6 +26,15 @@ pub struct Routing {
     pub asked: Authority,
     /// The workspace to look in.
     pub workspace: Option<Box<str>>,
+}
+
+/// What a gateway tells a workspace's server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// What the request has as Host.
+    pub host: Box<str>,
+    /// The gateways that the request has passed.
+    pub passed: Box<str>,
 }
 
 /// Whether an upstream may turn out to be this machine's loopback, once its name is resolved.

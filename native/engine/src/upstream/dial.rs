@@ -22,7 +22,7 @@ use crate::stream::Stream;
 
 /// How a server reaches upstreams.
 pub(crate) struct Dialer {
-    own: SocketAddr,
+    own: Box<[SocketAddr]>,
     connect_to: HashMap<Authority, SocketAddr>,
     next_proxies: Option<NextProxies>,
     pub(super) timeouts: Timeouts,
@@ -36,10 +36,10 @@ pub(crate) struct Dialled {
 }
 
 impl Dialer {
-    /// `own` is the address the server itself listens on: dialling it would be a loop.
-    pub(crate) fn new(options: &ServerOptions, own: SocketAddr) -> Result<Self, StartError> {
+    /// `own` is what the server itself listens on: dialling that would be a loop.
+    pub(crate) fn new(options: &ServerOptions, own: &[SocketAddr]) -> Result<Self, StartError> {
         Ok(Self {
-            own,
+            own: own.into(),
             connect_to: options.connect_to.clone(),
             next_proxies: options.upstream_proxy.clone().map(NextProxies::new),
             timeouts: options.timeouts,
@@ -128,12 +128,16 @@ impl Dialer {
     }
 
     fn is_own(&self, address: SocketAddr) -> bool {
-        let own = self.own.ip();
-        let same_host = address.ip().to_canonical() == own.to_canonical()
-            || address.ip().to_canonical().is_unspecified()
-            || (own.is_unspecified() && leads_to_loopback(address.ip()));
-        same_host && address.port() == self.own.port()
+        self.own.iter().any(|own| leads_to(address, *own))
     }
+}
+
+/// Whether connecting to this address ends at one that is listened on.
+fn leads_to(address: SocketAddr, own: SocketAddr) -> bool {
+    let same_host = address.ip().to_canonical() == own.ip().to_canonical()
+        || address.ip().to_canonical().is_unspecified()
+        || (own.ip().is_unspecified() && leads_to_loopback(address.ip()));
+    same_host && address.port() == own.port()
 }
 
 fn loopback_addresses(port: u16) -> [SocketAddr; 2] {

@@ -1,7 +1,7 @@
 //! Where the proxy listens, and what stands in its way.
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
 use tabport_engine::{Bind, Server, ServerOptions, StartError};
 
@@ -140,4 +140,29 @@ async fn servers_in_one_process_know_nothing_of_each_other() {
     client.send(of_a.get(&origin.url())).await;
     origin.answer("ok").await;
     assert_eq!(client.response().await.1, "ok");
+}
+
+#[test]
+fn one_of_several_addresses_that_cannot_be_bound_is_an_error_unless_allowed() {
+    let taken = TcpListener::bind((HOST, 0)).unwrap();
+    let (taken, free) = (taken.local_addr().unwrap(), "127.0.0.2:0".parse().unwrap());
+    let listen = |addresses: &[SocketAddr], allow_partial| {
+        let bind = Bind::Addresses { addresses: addresses.to_vec(), allow_partial };
+        let server = Server::start(ServerOptions { bind, ..ServerOptions::default() })?;
+        server.stop();
+        Ok(server.local_addrs().to_vec())
+    };
+    let in_use = |outcome: Result<_, StartError>| match outcome {
+        Err(StartError::Bind { address, source }) => {
+            assert_eq!((address, source.kind()), (taken, ErrorKind::AddrInUse));
+        }
+        other => panic!("{other:?}"),
+    };
+    in_use(listen(&[free, taken], false));
+    in_use(listen(&[taken], true));
+    let bound = listen(&[taken, free], true).unwrap();
+    assert!(matches!(bound[..], [one] if one.ip() == free.ip() && one.port() != 0), "{bound:?}");
+    assert!(matches!(listen(&[], true), Err(StartError::NoAddress)));
+    let public = "0.0.0.0:0".parse().unwrap();
+    assert!(matches!(listen(&[free, public], true), Err(StartError::NonLoopback(_))));
 }

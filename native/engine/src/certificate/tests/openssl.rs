@@ -1,5 +1,6 @@
 //! `openssl verify` and `openssl x509`: what another implementation reads in the certificates.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
@@ -173,15 +174,18 @@ fn the_listener_is_known_by_its_address_and_the_names() {
     let names = ["dev.test", "192.0.2.7"];
     let certificates = certificates(&names);
     let local = ["localhost", "127.0.0.1", "::1"];
-    let cases: [(&str, &[&str]); 5] = [
+    let cases: [(&str, &[&str]); 6] = [
         ("127.0.0.1", &local),
         ("127.0.0.2", &["localhost", "127.0.0.1", "::1", "127.0.0.2"]),
         ("::ffff:127.0.0.1", &local),
         ("::", &local),
         ("192.0.2.7", &[]),
+        ("127.0.0.2 127.0.0.3", &["localhost", "127.0.0.2", "127.0.0.3"]),
     ];
     for (address, expected) in cases {
-        let listener = certificates.for_listener(address.parse().unwrap(), true).unwrap().1;
+        let addresses = address.split(' ').map(|ip| SocketAddr::new(ip.parse().unwrap(), 1));
+        let addresses: Vec<_> = addresses.collect();
+        let listener = certificates.for_listener(&addresses, true).unwrap().1;
         for name in expected.iter().chain(&names) {
             let option = if name.parse::<std::net::IpAddr>().is_ok() {
                 "-verify_ip"

@@ -127,6 +127,7 @@ impl Dialer {
             scheme: Scheme::Http,
             authority: proxy.authority.clone(),
             routing: None,
+            told: None,
             // Whoever named it has asked for it.
             loopback: Loopback::Allowed,
         };

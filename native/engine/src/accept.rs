@@ -1,0 +1,97 @@
+//! Accepting connections, and what a thread does besides: taking over those that others have accepted for it, and
+//! closing upstream connections that have waited too long.
+
+use std::future::poll_fn;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::connection::{self, Connection, Identity};
+use crate::limits;
+use crate::server::Proxy;
+use crate::share::{Inbox, Load, Shares};
+use crate::stream::Stream;
+use crate::workers::Work;
+
+/// Accepts until the server stops, then waits a moment for the connections' tasks to end.
+pub(crate) async fn accept(listeners: Vec<TcpListener>, work: Work) {
+    const DRAIN: Duration = Duration::from_millis(900);
+    let Work { number, shares, mut inbox, proxy } = work;
+    let stopping = proxy.stopping.clone();
+    tokio::join!(
+        stopping.run_until_cancelled(accept_loop(&listeners, &shares, number, &proxy)),
+        stopping.run_until_cancelled(take_over(&mut inbox, &proxy)),
+        stopping.run_until_cancelled(close_idle_upstreams(&proxy)),
+    );
+    drop(listeners);
+    proxy.tasks.close();
+    let _ = tokio::time::timeout(DRAIN, proxy.tasks.wait()).await;
+}
+
+async fn accept_loop(listeners: &[TcpListener], shares: &Shares, own: usize, proxy: &Arc<Proxy>) {
+    loop {
+        match next(listeners).await {
+            Ok(socket) => {
+                if let Some((socket, load)) = shares.assign(socket, own) {
+                    unless_it_panics("a connection", || begin(socket, load, proxy));
+                }
+            }
+            Err(error) => pause_after(&error).await,
+        }
+    }
+}
+
+/// The next connection, whichever address it has come to.
+async fn next(listeners: &[TcpListener]) -> io::Result<TcpStream> {
+    poll_fn(|cx| {
+        let accepted = listeners.iter().map(|listener| listener.poll_accept(cx));
+        accepted.into_iter().find(Poll::is_ready).unwrap_or(Poll::Pending)
+    })
+    .await
+    .map(|(socket, _)| socket)
+}
+
+async fn take_over(inbox: &mut Inbox, proxy: &Arc<Proxy>) {
+    while let Some((socket, load)) = inbox.next().await {
+        unless_it_panics("a connection", || begin(socket, load, proxy));
+    }
+}
+
+/// A panic costs what it happens in, and not the thread: its other connections, and those still to come.
+fn unless_it_panics(what: &str, work: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(work)).is_err() {
+        tracing::error!("{what} was lost to a panic");
+    }
+}
+
+fn begin(socket: TcpStream, load: Load, proxy: &Arc<Proxy>) {
+    let Some(slot) = proxy.connections.enter() else { return limits::turn_away(socket, proxy) };
+    // A head and a short body are two writes now and then; Nagle's algorithm would hold back the second.
+    let _ = socket.set_nodelay(true);
+    let identity = proxy.gateway.as_ref();
+    let identity = identity.map_or(Identity::PerRequest, |gateway| gateway.identify(&socket));
+    let connection = Connection::accepted(proxy, identity);
+    proxy.tasks.spawn(connection::accept(Stream::accepted(socket, (load, slot)), connection));
+}
+
+/// When no descriptor is left, `accept` fails at once, again and again, until some are closed.
+async fn pause_after(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
+        tracing::warn!(%error, "cannot accept connections for now");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn close_idle_upstreams(proxy: &Proxy) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        ticks.tick().await;
+        // It reads from those connections, so what it meets is not all of our own making.
+        unless_it_panics("a sweep of idle connections", || proxy.contexts.close_idle_upstreams());
+    }
+}

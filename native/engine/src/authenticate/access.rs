@@ -1,0 +1,193 @@
+//! Who may use a gateway: whoever has its token, and peers at addresses that are trusted.
+//!
+//! The token is looked for in `Proxy-Authorization` on every request, as a bearer token (RFC 6750) or as the
+//! second half of Basic credentials (RFC 7617), whatever the first. One that is sent must be right, wherever it
+//! comes from. Without one, what counts is where the connection comes from. Whoever a token could help is told
+//! so by a 407, since a browser only sends one when it is asked; to anyone else the gateway is closed: 403.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use parking_lot::RwLock;
+use subtle::ConstantTimeEq as _;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::decode;
+use crate::error::ProxyError;
+use crate::fields::Fields;
+
+/// Who may use a gateway.
+#[derive(Debug, Clone)]
+pub enum Access {
+    /// Whoever reaches it: every port of the host is open to them.
+    Anyone,
+    /// Who has the token, and who comes from a trusted network.
+    Restricted {
+        /// The networks whose peers need no token.
+        trusted: Vec<IpNet>,
+        /// The token; `None` lets in trusted peers alone.
+        token: Option<Token>,
+    },
+}
+
+/// A secret that clients prove to know.
+#[derive(Clone)]
+pub struct Token(Zeroizing<String>);
+
+/// The token cannot be sent in a field: it is empty, or has other than visible ASCII characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("a token is one word of visible ASCII characters")]
+pub struct InvalidToken;
+
+impl Token {
+    /// Takes a token.
+    pub fn new(text: &str) -> Result<Self, InvalidToken> {
+        let fits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        fits.then(|| Self(Zeroizing::new(text.to_owned()))).ok_or(InvalidToken)
+    }
+
+    /// Compares in time that does not depend on where they differ.
+    fn is(&self, other: &[u8]) -> bool {
+        self.0.as_bytes().ct_eq(other).into()
+    }
+
+    fn is_in(&self, field: &[u8]) -> bool {
+        let Ok(field) = std::str::from_utf8(field) else { return false };
+        match field.split_once(' ') {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+                self.is(token.trim().as_bytes())
+            }
+            _ => decode(field).is_some_and(|credentials| {
+                let colon = credentials.iter().position(|byte| *byte == b':');
+                let token = colon.and_then(|colon| credentials.get(colon + 1..));
+                token.is_some_and(|token| self.is(token))
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+/// What a running gateway asks of its clients; the token may be exchanged.
+pub(crate) struct Gate(RwLock<Access>);
+
+impl Gate {
+    pub(crate) fn new(access: Access) -> Self {
+        Self(RwLock::new(access))
+    }
+
+    /// Takes another token from the next request on. One that lets in anyone keeps doing so.
+    pub(crate) fn replace_token(&self, new: Token) {
+        if let Access::Restricted { token, .. } = &mut *self.0.write() {
+            *token = Some(new);
+        }
+    }
+
+    /// Whether a peer at this address needs no token.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        match &*self.0.read() {
+            Access::Anyone => true,
+            Access::Restricted { trusted, .. } => {
+                trusted.iter().any(|network| network.contains(&peer.to_canonical()))
+            }
+        }
+    }
+
+    /// Lets in the sender of a request, or says why not.
+    pub(crate) fn let_in(&self, is_trusted: bool, fields: &Fields) -> Result<(), ProxyError> {
+        let access = self.0.read();
+        let Access::Restricted { token, .. } = &*access else { return Ok(()) };
+        let field = fields.only("proxy-authorization");
+        match token {
+            Some(token) if field.is_some_and(|field| token.is_in(field)) => Ok(()),
+            Some(_) if !is_trusted || fields.contains("proxy-authorization") => {
+                Err(ProxyError::Unauthenticated)
+            }
+            None if !is_trusted => Err(ProxyError::Untrusted),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::prelude::{BASE64_STANDARD, Engine as _};
+
+    use super::*;
+
+    /// 0 for let in, or the status that the error stands for.
+    fn answer(token: Option<&str>, is_trusted: bool, sent: &[&str]) -> u16 {
+        let token = token.map(|token| Token::new(token).unwrap());
+        let gate = Gate::new(Access::Restricted { trusted: Vec::new(), token });
+        let mut fields = Fields::default();
+        for value in sent {
+            fields.push("Proxy-Authorization", value.as_bytes());
+        }
+        match gate.let_in(is_trusted, &fields) {
+            Ok(()) => 0,
+            Err(ProxyError::Unauthenticated) => 407,
+            Err(ProxyError::Untrusted) => 403,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn a_token_or_a_trusted_address_lets_in() {
+        let basic = |text: &str| format!("Basic {}", BASE64_STANDARD.encode(text));
+        let (right, wrong) = (basic("any:s3cret"), basic("s3cret:x"));
+        for (token, is_trusted, sent, expected) in [
+            (None, true, &[][..], 0),
+            (None, false, &[], 403),
+            (None, false, &["Bearer s3cret"], 403),
+            (Some("s3cret"), false, &["Bearer s3cret"], 0),
+            (Some("s3cret"), false, &["bEARER  s3cret"], 0),
+            (Some("s3cret"), false, &[&right], 0),
+            (Some("s3cret"), true, &[], 0),
+            (Some("s3cret"), false, &[], 407),
+            (Some("s3cret"), true, &["Bearer s3cre"], 407),
+            (Some("s3cret"), true, &["Bearer s3cretx"], 407),
+            (Some("s3cret"), true, &["Bearer s3cret", "Bearer s3cret"], 407),
+            (Some("s3cret"), false, &[&wrong], 407),
+            (Some("s3cret"), false, &["s3cret"], 407),
+            (Some("s3cret"), false, &["Basic !"], 407),
+        ] {
+            assert_eq!(
+                answer(token, is_trusted, sent),
+                expected,
+                "{token:?} {is_trusted} {sent:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_ipv4_peer_of_a_dual_stack_socket_is_the_same_peer() {
+        let trusted = vec!["127.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
+        let gate = Gate::new(Access::Restricted { trusted, token: None });
+        for (peer, expected) in [
+            ("127.9.9.9", true),
+            ("::ffff:127.0.0.1", true),
+            ("fd00::1", true),
+            ("10.0.0.1", false),
+            ("::ffff:10.0.0.1", false),
+            ("::1", false),
+        ] {
+            assert_eq!(gate.trusts(peer.parse().unwrap()), expected, "{peer}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_one_word_and_shows_nowhere() {
+        for text in ["", "a b", "a\n", "é"] {
+            assert_eq!(Token::new(text).err(), Some(InvalidToken), "{text:?}");
+        }
+        let token = Some(Token::new("s3cret").unwrap());
+        let shown = format!("{:?}", Access::Restricted { trusted: Vec::new(), token });
+        assert!(!shown.contains("s3cret"), "{shown}");
+    }
+}

@@ -1,0 +1,70 @@
+//! What makes a server a gateway: one context for all that it dials, the rules it decides by, and who may use it.
+//!
+//! A forward proxy knows its clients apart by their credentials; a gateway does not, so its upstream connections
+//! and its limits are everybody's.
+
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+use crate::authenticate::{Access, Gate};
+use crate::authority::Host;
+use crate::connection::Identity;
+use crate::context::{Context, Contexts, random_hex};
+use crate::decide::gateway::Rules;
+use crate::error::{ContextError, StartError};
+use crate::limits::ContextLimits;
+use crate::workspace::WorkspaceNet;
+
+/// What a server does with requests.
+#[derive(Debug, Clone, Default)]
+pub enum Face {
+    /// It goes where its clients ask it to, by the route of the context whose credentials they have.
+    #[default]
+    ForwardProxy,
+    /// It leads to the servers of the workspaces of this machine. It has no contexts but its own.
+    Gateway(GatewayOptions),
+}
+
+/// How a gateway decides.
+#[derive(Debug, Clone)]
+pub struct GatewayOptions {
+    /// Where workspaces have their addresses.
+    pub workspaces: WorkspaceNet,
+    /// The host that a request without a workspace leads to; `None` refuses such requests.
+    pub default_upstream: Option<Host>,
+    /// Who may use it.
+    pub access: Access,
+}
+
+/// A server's face as a gateway.
+pub(crate) struct Gateway {
+    pub(crate) context: Arc<Context>,
+    pub(crate) rules: Rules,
+    pub(crate) gate: Gate,
+}
+
+impl Gateway {
+    /// `None` for a forward proxy.
+    pub(crate) fn of(
+        face: Face,
+        contexts: &Contexts,
+        limits: &ContextLimits,
+        stopping: &CancellationToken,
+    ) -> Result<Option<Arc<Self>>, StartError> {
+        let Face::Gateway(GatewayOptions { workspaces, default_upstream, access }) = face else {
+            return Ok(None);
+        };
+        let info = contexts.create(0, None, limits, stopping)?;
+        let context = contexts.by_username(&info.id).ok_or(ContextError::Unknown(info.id))?;
+        let rules = Rules { workspaces, default_upstream, id: random_hex::<8>()?.into() };
+        Ok(Some(Arc::new(Self { context, rules, gate: Gate::new(access) })))
+    }
+
+    /// Whose requests this connection carries, by where it comes from.
+    pub(crate) fn identify(self: &Arc<Self>, socket: &TcpStream) -> Identity {
+        let is_trusted = socket.peer_addr().is_ok_and(|peer| self.gate.trusts(peer.ip()));
+        Identity::Peer { gateway: Arc::clone(self), is_trusted }
+    }
+}
