@@ -17,17 +17,20 @@ use crate::share::{Inbox, Load, Shares};
 use crate::stream::Stream;
 use crate::workers::Work;
 
-/// Accepts until the server stops, then waits a moment for the connections' tasks to end.
+/// Accepts until the server drains or stops, and once it stops waits a moment for the connections' tasks to end.
 pub(crate) async fn accept(listeners: Vec<TcpListener>, work: Work) {
     const DRAIN: Duration = Duration::from_millis(900);
     let Work { number, shares, mut inbox, proxy } = work;
-    let stopping = proxy.stopping.clone();
+    let (stopping, draining) = (proxy.stopping.clone(), proxy.draining.clone());
+    let accepting = async {
+        draining.run_until_cancelled(accept_loop(&listeners, &shares, number, &proxy)).await;
+        drop(listeners);
+    };
     tokio::join!(
-        stopping.run_until_cancelled(accept_loop(&listeners, &shares, number, &proxy)),
+        accepting,
         stopping.run_until_cancelled(take_over(&mut inbox, &proxy)),
         stopping.run_until_cancelled(close_idle_upstreams(&proxy)),
     );
-    drop(listeners);
     proxy.tasks.close();
     let _ = tokio::time::timeout(DRAIN, proxy.tasks.wait()).await;
 }

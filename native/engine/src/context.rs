@@ -87,8 +87,12 @@ impl Context {
     }
 
     fn cut_in_flight(&self) {
+        self.cut(true);
+    }
+
+    fn cut(&self, in_flight: bool) {
         for (cut, busy) in self.carriers.lock().values() {
-            if busy.load(SeqCst) {
+            if busy.load(SeqCst) == in_flight {
                 cut.cancel();
             }
         }
@@ -199,6 +203,13 @@ impl Contexts {
 
     pub(crate) fn count(&self) -> usize {
         self.0.read().by_id.len()
+    }
+
+    /// Ends the HTTP/1.1 connections that wait for their next request.
+    pub(crate) fn cut_waiting(&self) {
+        for context in self.0.read().by_id.values() {
+            context.cut(false);
+        }
     }
 
     /// Closes the upstream connections that have been idle for too long, and forgets old failures.

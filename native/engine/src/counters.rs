@@ -82,7 +82,7 @@ impl Gauge {
         Counted { counts: Arc::clone(&self.0), number }
     }
 
-    fn now(&self) -> u64 {
+    pub(crate) fn now(&self) -> u64 {
         // `ended` first: it never overtakes `begun`, so the difference cannot be negative.
         let ended = self.0.ended.load(Ordering::Acquire);
         self.total() - ended

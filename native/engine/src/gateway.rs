@@ -12,6 +12,7 @@ use crate::authenticate::{Access, Gate};
 use crate::authority::Host;
 use crate::connection::Identity;
 use crate::context::{Context, Contexts, random_hex};
+use crate::counters::Gauge;
 use crate::decide::gateway::Rules;
 use crate::error::{ContextError, StartError};
 use crate::limits::ContextLimits;
@@ -43,6 +44,8 @@ pub(crate) struct Gateway {
     pub(crate) context: Arc<Context>,
     pub(crate) rules: Rules,
     pub(crate) gate: Gate,
+    /// Its clients' HTTP/2 connections: each ends by itself once it has been told to.
+    pub(crate) http2: Gauge,
 }
 
 impl Gateway {
@@ -59,7 +62,8 @@ impl Gateway {
         let info = contexts.create(0, None, limits, stopping)?;
         let context = contexts.by_username(&info.id).ok_or(ContextError::Unknown(info.id))?;
         let rules = Rules { workspaces, default_upstream, id: random_hex::<8>()?.into() };
-        Ok(Some(Arc::new(Self { context, rules, gate: Gate::new(access) })))
+        let (gate, http2) = (Gate::new(access), Gauge::default());
+        Ok(Some(Arc::new(Self { context, rules, gate, http2 })))
     }
 
     /// Whose requests this connection carries, by where it comes from.

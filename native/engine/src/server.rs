@@ -6,8 +6,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use rustls::ServerConfig;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -59,6 +61,7 @@ impl Server {
             contexts,
             counters: Counters::default(),
             events: options.on_event,
+            draining: stopping.child_token(),
             stopping,
             tasks: TaskTracker::new(),
         });
@@ -137,6 +140,24 @@ impl Server {
         self.proxy.counters.snapshot(self.proxy.contexts.count())
     }
 
+    /// Makes ready to [`stop`](Self::stop): accepts nothing more, ends connections as they fall idle, and waits until
+    /// what is in flight has ended or `limit` is over. Of a gateway, HTTP/2 clients are told to go, and tunnels of
+    /// upgrades are ended at once, since they would last for ever. A stop cuts it short.
+    ///
+    /// Its waiting is done on the caller's runtime, of tokio with time.
+    pub async fn drain(&self, limit: Duration) {
+        const LOOK_EVERY: Duration = Duration::from_millis(10);
+        self.proxy.draining.cancel();
+        let drained = async {
+            while !self.proxy.is_drained() {
+                self.proxy.contexts.cut_waiting();
+                sleep(LOOK_EVERY).await;
+            }
+        };
+        // Over the limit, what is left ends with the stop.
+        let _ = timeout(limit, drained).await;
+    }
+
     /// Stops: ends all traffic, frees the port, joins the threads. Blocks for at most about a second.
     /// It may be called again, and from several threads: every call returns when the server has stopped.
     pub fn stop(&self) {
@@ -163,6 +184,8 @@ pub(crate) struct Proxy {
     pub(crate) contexts: Contexts,
     pub(crate) counters: Counters,
     pub(crate) stopping: CancellationToken,
+    /// Cancelled when nothing new may begin, and when the server stops.
+    pub(crate) draining: CancellationToken,
     pub(crate) tasks: TaskTracker,
     events: Option<EventSink>,
 }
@@ -171,6 +194,13 @@ impl Proxy {
     /// Whether anyone listens for events: what only they need is not computed otherwise.
     pub(crate) fn is_observed(&self) -> bool {
         self.events.is_some()
+    }
+
+    /// Whether nothing is in flight any more, or nobody waits for it.
+    fn is_drained(&self) -> bool {
+        let Counters { requests, tunnels, .. } = &self.counters;
+        let http2 = self.gateway.as_ref().map_or(0, |gateway| gateway.http2.now());
+        self.stopping.is_cancelled() || requests.now() + tunnels.now() + http2 == 0
     }
 
     /// Tells the embedder; the event is only made when someone listens. While a panic unwinds nobody is told:

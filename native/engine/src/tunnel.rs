@@ -58,12 +58,15 @@ impl Tunnel {
         self
     }
 
-    /// Relays in a task of its own, until the context is released.
+    /// Relays in a task of its own, until the context is released, or a gateway drains that has opened it for an
+    /// upgrade.
     pub(crate) fn spawn(self, downstream: Stream, upstream: Stream) {
         let timeouts = &self.proxy.timeouts;
         let limits = Limits { idle: timeouts.idle, half_close: timeouts.half_close };
         let relay = Relay::new(downstream, upstream, limits);
-        let released = Box::pin(self.context.released.clone().cancelled_owned());
+        let endless = self.kind == TunnelKind::Upgrade && self.proxy.gateway.is_some();
+        let ends = if endless { &self.proxy.draining } else { &self.context.released };
+        let released = Box::pin(ends.clone().cancelled_owned());
         let tasks = self.proxy.tasks.clone();
         tasks.spawn(Relaying { relay, tunnel: self, released });
     }

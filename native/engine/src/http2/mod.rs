@@ -8,6 +8,7 @@ mod malformed;
 mod streams;
 mod tunnel;
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -32,13 +33,30 @@ use streams::Streams;
 pub(crate) use streams::{ends_with, has_answered, is_stream};
 pub(crate) use tunnel::Tunnel;
 
-/// Serves a connection until either side ends it.
+/// Serves a connection until either side ends it. A gateway that drains tells its client to open no more streams;
+/// a forward proxy ends everything at once, and need not watch for it.
 pub(crate) async fn serve(mut stream: Stream, connection: Arc<Connection>) -> hyper::Result<()> {
-    let limit = connection.proxy.timeouts.request_head;
+    let proxy = Arc::clone(&connection.proxy);
+    let limit = proxy.timeouts.request_head;
     let begun = timeout(limit, malformed::begins_with_settings(&mut stream)).await;
     let Ok(Ok(true)) = begun else { return Ok(()) };
-    let head_bytes = connection.proxy.limits.head_bytes;
-    http2::Builder::new(Streams(Arc::clone(&connection)))
+    let builder = builder(&connection);
+    // Boxed: it is moved three times before it is polled.
+    let service =
+        service_fn(move |request| Box::pin(serve_stream(Arc::clone(&connection), request)));
+    let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let Some(gateway) = &proxy.gateway else { return serving.await };
+    let _counted = gateway.http2.enter();
+    if let Some(ended) = proxy.draining.run_until_cancelled(serving.as_mut()).await {
+        return ended;
+    }
+    serving.as_mut().graceful_shutdown();
+    serving.await
+}
+
+fn builder(connection: &Arc<Connection>) -> http2::Builder<Streams> {
+    let mut builder = http2::Builder::new(Streams(Arc::clone(connection)));
+    builder
         .timer(TokioTimer::new())
         .initial_stream_window_size(limits::STREAM_WINDOW)
         .initial_connection_window_size(limits::CONNECTION_WINDOW)
@@ -47,15 +65,10 @@ pub(crate) async fn serve(mut stream: Stream, connection: Arc<Connection>) -> hy
         .max_concurrent_streams(limits::STREAMS)
         .max_pending_accept_reset_streams(limits::RESETS_AHEAD)
         .max_local_error_reset_streams(limits::ERRORS)
-        .max_header_list_size(head_bytes)
+        .max_header_list_size(connection.proxy.limits.head_bytes)
         .enable_connect_protocol()
-        .auto_date_header(false)
-        .serve_connection(
-            TokioIo::new(stream),
-            // Boxed: it is moved three times before it is polled.
-            service_fn(move |request| Box::pin(serve_stream(Arc::clone(&connection), request))),
-        )
-        .await
+        .auto_date_header(false);
+    builder
 }
 
 /// Nobody is there to be answered: the stream is reset.

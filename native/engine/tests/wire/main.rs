@@ -19,6 +19,7 @@ mod forward;
 mod framing;
 mod gateway;
 mod gateway_access;
+mod gateway_drain;
 mod gateway_protocols;
 mod harness;
 mod http2;

@@ -1,0 +1,141 @@
+//! Flags and environment, parsed into the engine's own types: what does not fit is an error before anything
+//! starts.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Parser, ValueEnum};
+use ipnet::{IpNet, Ipv4Net};
+use tabport_engine::authority::Host;
+use tabport_engine::workspace::WorkspaceNet;
+use tabport_engine::{Bind, ContextLimits, Limits, ServerOptions, Timeouts};
+
+/// Leads requests to the servers of this machine's workspaces, by X-Cmux-Port-Internal and
+/// X-Cmux-Workspace-Internal, or by a host such as workspace-1-3000.localhost.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Arguments {
+    /// Where to listen; an address that a wildcard covers is left out
+    #[arg(
+        long,
+        env = "CMUX_LISTEN",
+        value_name = "ADDR",
+        value_delimiter = ',',
+        default_value = "0.0.0.0:39379,127.0.0.1:39379"
+    )]
+    listen: Vec<SocketAddr>,
+    /// Start even if only some of the addresses can be bound
+    #[arg(long)]
+    allow_partial_bind: bool,
+    /// Where requests lead that name no workspace
+    #[arg(long, env = "CMUX_UPSTREAM_HOST", value_name = "HOST", default_value = "127.0.0.1")]
+    pub(crate) upstream_host: Host,
+    /// Whether a request may name no workspace
+    #[arg(
+        long,
+        env = "CMUX_ALLOW_DEFAULT_UPSTREAM",
+        action = ArgAction::Set,
+        default_value_t = true,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        value_name = "true|false"
+    )]
+    pub(crate) allow_default_upstream: bool,
+    /// A file with the token that every request must carry in Proxy-Authorization, as Bearer or as the second half
+    /// of Basic; SIGHUP reads it again. `CMUX_AUTH_TOKEN` may hold the token instead
+    #[arg(long, value_name = "FILE")]
+    pub(crate) auth_token_file: Option<PathBuf>,
+    /// The networks whose peers need no token [default: loopback, and none where there is a token]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    trusted_peers: Option<Vec<IpNet>>,
+    /// Let in whoever reaches an address, to every port of this host
+    #[arg(long, conflicts_with_all = ["auth_token_file", "trusted_peers"])]
+    pub(crate) insecure_no_auth: bool,
+    /// The network in which workspaces have their addresses, with a prefix of 8 to 24 bits
+    #[arg(long, value_name = "CIDR", value_parser = workspace_net, default_value = "127.18.0.0/16")]
+    pub(crate) workspace_net: WorkspaceNet,
+    /// How long what is in flight may take to end after SIGTERM or SIGINT
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "30s")]
+    pub(crate) graceful_shutdown_timeout: Duration,
+    /// The most connections at once [default: no limit]
+    #[arg(long, value_name = "COUNT")]
+    max_connections: Option<NonZeroU32>,
+    /// The most requests in flight at once [default: no limit]
+    #[arg(long, value_name = "COUNT")]
+    max_requests: Option<NonZeroU32>,
+    /// The most tunnels at once, those of upgrades included [default: no limit]
+    #[arg(long, value_name = "COUNT")]
+    max_tunnels: Option<NonZeroU32>,
+    /// How long connecting to an upstream may take
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "10s")]
+    connect_timeout: Duration,
+    /// How long a request's head may take, and a connection may wait for the next
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "60s")]
+    request_head_timeout: Duration,
+    /// How long an upstream may take to answer
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "5m")]
+    response_head_timeout: Duration,
+    /// How long a body or a tunnel may move no byte [default: for ever]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    idle_timeout: Option<Duration>,
+    /// How the log on standard error looks; `RUST_LOG` says what is in it
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum LogFormat {
+    Json,
+    Text,
+}
+
+fn workspace_net(text: &str) -> Result<WorkspaceNet, String> {
+    let net: Ipv4Net = text.parse().map_err(|_| "not an IPv4 network".to_owned())?;
+    net.try_into().map_err(|error: tabport_engine::workspace::InvalidNet| error.to_string())
+}
+
+impl Arguments {
+    /// The networks that are trusted. A token that is asked for is asked of everyone, unless it is said otherwise.
+    pub(crate) fn trusted(&self, has_token: bool) -> Vec<IpNet> {
+        match &self.trusted_peers {
+            Some(networks) => networks.clone(),
+            None if has_token => Vec::new(),
+            None => LOOPBACK.to_vec(),
+        }
+    }
+
+    /// Everything but the gateway's own options.
+    pub(crate) fn server_options(&self) -> ServerOptions {
+        let addresses = self.listen.clone();
+        ServerOptions {
+            bind: Bind::Addresses { addresses, allow_partial: self.allow_partial_bind },
+            allow_non_loopback: true,
+            timeouts: Timeouts {
+                connect: self.connect_timeout,
+                request_head: self.request_head_timeout,
+                response_head: self.response_head_timeout,
+                idle: self.idle_timeout,
+                ..Timeouts::default()
+            },
+            limits: Limits {
+                connections: self.max_connections,
+                context: ContextLimits {
+                    concurrent_requests: self.max_requests,
+                    tunnels: self.max_tunnels,
+                    ..ContextLimits::default()
+                },
+                ..Limits::default()
+            },
+            ..ServerOptions::default()
+        }
+    }
+}
+
+const LOOPBACK: [IpNet; 2] = [
+    IpNet::V4(Ipv4Net::new_assert(std::net::Ipv4Addr::new(127, 0, 0, 0), 8)),
+    IpNet::V6(ipnet::Ipv6Net::new_assert(std::net::Ipv6Addr::LOCALHOST, 128)),
+];

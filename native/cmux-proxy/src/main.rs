@@ -1,0 +1,107 @@
+//! `cmux-proxy`, the workspace gateway: a thin door that turns flags and environment into the engine's options,
+//! says where it listens, and lets signals end it.
+//!
+//! It ends with 0 once it has been told to and everything in flight has ended, or the limit for that is over; with
+//! 1 where it cannot start, or a second signal leaves it no time; with 2 for arguments that make no sense.
+
+mod arguments;
+mod log;
+mod signals;
+mod token;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tabport_engine::{Access, Face, GatewayOptions, Server, ServerOptions};
+use thiserror::Error;
+use tokio::runtime;
+
+use arguments::Arguments;
+use signals::{Signal, Signals};
+use token::{Source, TokenError};
+
+/// Why it ends otherwise than it should.
+#[derive(Debug, Error)]
+enum Failure {
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    #[error(transparent)]
+    Start(#[from] tabport_engine::StartError),
+    #[error("the system: {0}")]
+    System(#[from] io::Error),
+    #[error("told twice to end: what was in flight is cut off")]
+    Hurried,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    log::start(arguments.log_format);
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(arguments))
+}
+
+async fn serve(arguments: &Arguments) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
+    let source = Source::of(arguments.auth_token_file.as_deref());
+    let server = Server::start(options(arguments, &source)?)?;
+    announce(&server)?;
+    while let Signal::Reload = signals.next().await {
+        reload(&source, &server);
+    }
+    tracing::info!("accepting nothing more, and waiting for what is in flight");
+    let drained = tokio::select! {
+        () = server.drain(arguments.graceful_shutdown_timeout) => Ok(()),
+        () = signals.end() => Err(Failure::Hurried),
+    };
+    server.stop();
+    drained
+}
+
+fn options(arguments: &Arguments, source: &Source) -> Result<ServerOptions, Failure> {
+    let access = if arguments.insecure_no_auth {
+        tracing::warn!(
+            "--insecure-no-auth: whoever reaches this gateway reaches every port of the host"
+        );
+        Access::Anyone
+    } else {
+        let token = source.read()?;
+        Access::Restricted { trusted: arguments.trusted(token.is_some()), token }
+    };
+    let gateway = GatewayOptions {
+        workspaces: arguments.workspace_net,
+        default_upstream: arguments.allow_default_upstream.then(|| arguments.upstream_host.clone()),
+        access,
+    };
+    Ok(ServerOptions { face: Face::Gateway(gateway), ..arguments.server_options() })
+}
+
+/// One line for each address, for people and for programs that have asked for port 0.
+fn announce(server: &Server) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for address in server.local_addrs() {
+        writeln!(out, "listening on {address}")?;
+    }
+    out.flush()
+}
+
+fn reload(source: &Source, server: &Server) {
+    match source.read() {
+        Ok(Some(token)) => {
+            server.replace_token(token);
+            tracing::info!("the token has been read again");
+        }
+        Ok(None) => tracing::info!("there is no token to read again"),
+        Err(error) => tracing::error!("{error}; the old token stays"),
+    }
+}

@@ -1,0 +1,76 @@
+//! What the process is told by signals: to end, or to read its files again.
+
+use std::io;
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    End,
+    Reload,
+}
+
+#[cfg(not(unix))]
+pub(crate) use elsewhere::Signals;
+#[cfg(unix)]
+pub(crate) use unix::Signals;
+
+impl Signals {
+    /// Waits until it is asked to end.
+    pub(crate) async fn end(&mut self) {
+        while self.next().await != Signal::End {}
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
+
+    use super::{Signal, io};
+
+    /// SIGTERM, SIGINT and SIGHUP, from now on.
+    pub(crate) struct Signals {
+        terminate: Stream,
+        interrupt: Stream,
+        hang_up: Stream,
+    }
+
+    impl Signals {
+        pub(crate) fn listen() -> io::Result<Self> {
+            Ok(Self {
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+                hang_up: signal(SignalKind::hangup())?,
+            })
+        }
+
+        pub(crate) async fn next(&mut self) -> Signal {
+            tokio::select! {
+                _ = self.terminate.recv() => Signal::End,
+                _ = self.interrupt.recv() => Signal::End,
+                _ = self.hang_up.recv() => Signal::Reload,
+            }
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod elsewhere {
+    use super::{Signal, io};
+
+    /// Ctrl-C, from now on; there is no signal to reload.
+    pub(crate) struct Signals;
+
+    impl Signals {
+        #[expect(clippy::unnecessary_wraps, reason = "it may fail where there are signals")]
+        pub(crate) fn listen() -> io::Result<Self> {
+            Ok(Self)
+        }
+
+        pub(crate) async fn next(&mut self) -> Signal {
+            if let Err(error) = tokio::signal::ctrl_c().await {
+                tracing::error!(%error, "Ctrl-C cannot be waited for");
+            }
+            Signal::End
+        }
+    }
+}

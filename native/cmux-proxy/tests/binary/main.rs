@@ -1,0 +1,22 @@
+//! The binary as its users meet it: started with flags and environment, spoken to through sockets, told by signals.
+
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, in what it calls too"
+)]
+
+mod access;
+mod gateway;
+#[path = "../../../engine/tests/wire/harness.rs"]
+#[allow(dead_code, reason = "the engine's tests use more of it")]
+mod harness;
+mod isolation;
+mod listen;
+mod signals;
+#[path = "../../../engine/tests/wire/stream.rs"]
+#[allow(dead_code, reason = "the engine's tests use more of it")]
+mod stream;
