@@ -10,7 +10,9 @@ use clap::{ArgAction, Parser, ValueEnum};
 use ipnet::{IpNet, Ipv4Net};
 use tabport_engine::authority::Host;
 use tabport_engine::workspace::WorkspaceNet;
-use tabport_engine::{Bind, ContextLimits, Limits, ServerOptions, Timeouts};
+use tabport_engine::{Bind, ContextLimits, Limits, ServerCertificate, ServerOptions, Timeouts};
+
+use crate::certificate::{self, CertificateError};
 
 /// Leads requests to the servers of this machine's workspaces, by X-Cmux-Port-Internal and
 /// X-Cmux-Workspace-Internal, or by a host such as workspace-1-3000.localhost.
@@ -54,6 +56,12 @@ pub(crate) struct Arguments {
     /// Let in whoever reaches an address, to every port of this host
     #[arg(long, conflicts_with_all = ["auth_token_file", "trusted_peers"])]
     pub(crate) insecure_no_auth: bool,
+    /// A PEM file with the certificate, and what leads to a root, for clients to speak TLS; SIGHUP reads it again
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// A PEM file with the certificate's private key
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
     /// The network in which workspaces have their addresses, with a prefix of 8 to 24 bits
     #[arg(long, value_name = "CIDR", value_parser = workspace_net, default_value = "127.18.0.0/16")]
     pub(crate) workspace_net: WorkspaceNet,
@@ -108,7 +116,13 @@ impl Arguments {
         }
     }
 
-    /// Everything but the gateway's own options.
+    /// The certificate as its files are now; `None` where clients speak no TLS.
+    pub(crate) fn certificate(&self) -> Result<Option<ServerCertificate>, CertificateError> {
+        let files = self.tls_cert.as_deref().zip(self.tls_key.as_deref());
+        files.map(|(certificate, key)| certificate::read(certificate, key)).transpose()
+    }
+
+    /// What needs no file to be read.
     pub(crate) fn server_options(&self) -> ServerOptions {
         let addresses = self.listen.clone();
         ServerOptions {

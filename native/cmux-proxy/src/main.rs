@@ -5,6 +5,7 @@
 //! 1 where it cannot start, or a second signal leaves it no time; with 2 for arguments that make no sense.
 
 mod arguments;
+mod certificate;
 mod log;
 mod signals;
 mod token;
@@ -18,6 +19,7 @@ use thiserror::Error;
 use tokio::runtime;
 
 use arguments::Arguments;
+use certificate::CertificateError;
 use signals::{Signal, Signals};
 use token::{Source, TokenError};
 
@@ -26,6 +28,8 @@ use token::{Source, TokenError};
 enum Failure {
     #[error(transparent)]
     Token(#[from] TokenError),
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     #[error(transparent)]
     Start(#[from] tabport_engine::StartError),
     #[error("the system: {0}")]
@@ -57,7 +61,7 @@ async fn serve(arguments: &Arguments) -> Result<(), Failure> {
     let server = Server::start(options(arguments, &source)?)?;
     announce(&server)?;
     while let Signal::Reload = signals.next().await {
-        reload(&source, &server);
+        reload(arguments, &source, &server);
     }
     tracing::info!("accepting nothing more, and waiting for what is in flight");
     let drained = tokio::select! {
@@ -83,7 +87,8 @@ fn options(arguments: &Arguments, source: &Source) -> Result<ServerOptions, Fail
         default_upstream: arguments.allow_default_upstream.then(|| arguments.upstream_host.clone()),
         access,
     };
-    Ok(ServerOptions { face: Face::Gateway(gateway), ..arguments.server_options() })
+    let (face, certificate) = (Face::Gateway(gateway), arguments.certificate()?);
+    Ok(ServerOptions { face, certificate, ..arguments.server_options() })
 }
 
 /// One line for each address, for people and for programs that have asked for port 0.
@@ -95,7 +100,8 @@ fn announce(server: &Server) -> io::Result<()> {
     out.flush()
 }
 
-fn reload(source: &Source, server: &Server) {
+/// Reads token and certificate again. What cannot be read, or is none, leaves the old one in its place.
+fn reload(arguments: &Arguments, source: &Source, server: &Server) {
     match source.read() {
         Ok(Some(token)) => {
             server.replace_token(token);
@@ -103,5 +109,13 @@ fn reload(source: &Source, server: &Server) {
         }
         Ok(None) => tracing::info!("there is no token to read again"),
         Err(error) => tracing::error!("{error}; the old token stays"),
+    }
+    match arguments.certificate() {
+        Ok(Some(certificate)) => {
+            server.replace_certificate(certificate);
+            tracing::info!("the certificate has been read again");
+        }
+        Ok(None) => {}
+        Err(error) => tracing::error!("{error}; the old certificate stays"),
     }
 }

@@ -67,7 +67,7 @@ mod workers;
 pub mod workspace;
 
 pub use authenticate::{Access, InvalidToken, Token};
-pub use certificate::Certificate;
+pub use certificate::{Certificate, InvalidCertificate, ServerCertificate};
 pub use context::ContextInfo;
 pub use counters::{Stats, Totals};
 pub use error::{ContextError, LeafError, ProxyError, StartError};

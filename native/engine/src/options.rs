@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::authority::Authority;
+use crate::certificate::ServerCertificate;
 use crate::event::EventSink;
 use crate::gateway::Face;
 use crate::limits::Limits;
@@ -29,6 +30,9 @@ pub struct ServerOptions {
     /// Whether clients speak TLS to the listening socket, with a certificate of the server's own authority.
     /// ALPN offers `h2`, where [`http2`](Self::http2) is set, and `http/1.1`.
     pub secure: bool,
+    /// What clients are shown instead of a certificate of the server's own authority; they speak TLS to the listening
+    /// sockets then.
+    pub certificate: Option<ServerCertificate>,
     /// The authority that clients have to trust, for the insides of tunnels and for a secure listener.
     pub certificates: CertificateOptions,
     /// PEM certificates trusted in addition to the platform's roots.
@@ -56,6 +60,7 @@ impl Default for ServerOptions {
             http2: true,
             allow_non_loopback: false,
             secure: false,
+            certificate: None,
             extra_ca: None,
             certificates: CertificateOptions::default(),
             connect_to: HashMap::new(),

@@ -8,13 +8,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::authenticate::Token;
-use crate::certificate::{Certificate, Certificates};
+use crate::certificate::{Certificate, Certificates, ServerCertificate};
 use crate::context::{ContextInfo, Contexts};
 use crate::counters::{Counters, Stats};
 use crate::error::{ContextError, StartError};
@@ -24,6 +23,7 @@ use crate::limits::{Connections, ContextLimits, Limits};
 use crate::listen::{self, Listening};
 use crate::options::{ServerOptions, Timeouts};
 use crate::route::Route;
+use crate::tls;
 use crate::upstream::Dialer;
 use crate::workers::Workers;
 
@@ -41,8 +41,7 @@ impl Server {
         let Listening { sockets, addresses, first } =
             listen::bind(&options.bind, options.allow_non_loopback)?;
         let certificates = Certificates::new(&options.certificates)?;
-        let secure = || certificates.for_listener(&addresses, options.http2);
-        let (secure, listener_certificate) = options.secure.then(secure).transpose()?.unzip();
+        let tls = tls::Listener::new(&options, &certificates, &addresses)?;
         let (contexts, stopping) = (Contexts::default(), CancellationToken::new());
         let limits = &options.limits.context;
         let gateway = Gateway::of(options.face.clone(), &contexts, limits, &stopping)?;
@@ -50,8 +49,7 @@ impl Server {
             address: first,
             gateway,
             http2: options.http2,
-            secure,
-            listener_certificate,
+            tls,
             certificates,
             timeouts: options.timeouts,
             connections: Connections::new(options.limits.connections),
@@ -89,10 +87,10 @@ impl Server {
         self.proxy.certificates.authority()
     }
 
-    /// The certificate of a secure listener.
+    /// The certificate of a secure listener, where it is of its own authority.
     #[must_use]
     pub fn listener_certificate(&self) -> Option<&Certificate> {
-        self.proxy.listener_certificate.as_ref()
+        self.proxy.tls.certificate()
     }
 
     /// The limits of a context that is not given its own.
@@ -134,6 +132,11 @@ impl Server {
         }
     }
 
+    /// Shows clients another certificate from the next handshake on, where the options have given one.
+    pub fn replace_certificate(&self, certificate: ServerCertificate) {
+        self.proxy.tls.replace(certificate);
+    }
+
     /// A snapshot of the counters.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -173,9 +176,7 @@ pub(crate) struct Proxy {
     addresses: Vec<SocketAddr>,
     pub(crate) gateway: Option<Arc<Gateway>>,
     pub(crate) http2: bool,
-    /// What clients of a secure listener shake hands with.
-    pub(crate) secure: Option<Arc<ServerConfig>>,
-    listener_certificate: Option<Certificate>,
+    pub(crate) tls: tls::Listener,
     pub(crate) certificates: Certificates,
     pub(crate) timeouts: Timeouts,
     pub(crate) limits: Limits,

@@ -20,3 +20,7 @@ mod signals;
 #[path = "../../../engine/tests/wire/stream.rs"]
 #[allow(dead_code, reason = "the engine's tests use more of it")]
 mod stream;
+mod tls;
+#[path = "../../../engine/tests/wire/tls_client.rs"]
+#[allow(dead_code, reason = "the engine's tests use more of it")]
+mod tls_client;

@@ -14,9 +14,9 @@ use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use zeroize::Zeroizing;
 
-use super::Certificate;
 use super::authority::Authority;
 use super::validity::Validity;
+use super::{Certificate, alpn};
 use crate::authority::{Host, without_dot};
 use crate::error::LeafError;
 
@@ -86,8 +86,7 @@ impl Leaf {
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-        config.alpn_protocols.extend(http2.then(|| b"h2".to_vec()));
-        config.alpn_protocols.push(b"http/1.1".to_vec());
+        config.alpn_protocols = alpn(http2);
         Ok(Arc::new(config))
     }
 }

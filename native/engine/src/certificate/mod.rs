@@ -7,6 +7,7 @@
 
 mod authority;
 mod cache;
+mod given;
 mod leaf;
 mod store;
 #[cfg(test)]
@@ -27,6 +28,8 @@ use crate::error::{LeafError, StartError};
 use crate::options::CertificateOptions;
 use authority::Authority;
 use cache::Cache;
+pub(crate) use given::Shown;
+pub use given::{InvalidCertificate, ServerCertificate};
 
 /// A certificate, as clients are told of it.
 #[derive(Debug, Clone)]
@@ -95,6 +98,12 @@ impl Certificates {
         let leaf = leaf::issue(&self.authority, &hosts, validity::now())?;
         Ok((leaf.serve(&self.authority, http2)?, leaf.certificate))
     }
+}
+
+/// What is offered to clients by ALPN (RFC 7301).
+fn alpn(http2: bool) -> Vec<Vec<u8>> {
+    let http2 = http2.then(|| b"h2".to_vec());
+    http2.into_iter().chain([b"http/1.1".to_vec()]).collect()
 }
 
 fn parse_names(names: &[String]) -> Result<Vec<Host>, StartError> {
