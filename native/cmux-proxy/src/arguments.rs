@@ -62,6 +62,9 @@ pub(crate) struct Arguments {
     /// A PEM file with the certificate's private key
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
+    /// Where to answer /healthz and /metrics, to anyone who reaches it [default: nowhere]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) admin: Option<SocketAddr>,
     /// The network in which workspaces have their addresses, with a prefix of 8 to 24 bits
     #[arg(long, value_name = "CIDR", value_parser = workspace_net, default_value = "127.18.0.0/16")]
     pub(crate) workspace_net: WorkspaceNet,

@@ -4,13 +4,16 @@
 //! It ends with 0 once it has been told to and everything in flight has ended, or the limit for that is over; with
 //! 1 where it cannot start, or a second signal leaves it no time; with 2 for arguments that make no sense.
 
+mod admin;
 mod arguments;
 mod certificate;
 mod log;
+mod metrics;
 mod signals;
 mod token;
 
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -18,8 +21,10 @@ use tabport_engine::{Access, Face, GatewayOptions, Server, ServerOptions};
 use thiserror::Error;
 use tokio::runtime;
 
+use admin::{Admin, Health};
 use arguments::Arguments;
 use certificate::CertificateError;
+use metrics::Metrics;
 use signals::{Signal, Signals};
 use token::{Source, TokenError};
 
@@ -32,6 +37,8 @@ enum Failure {
     Certificate(#[from] CertificateError),
     #[error(transparent)]
     Start(#[from] tabport_engine::StartError),
+    #[error("cannot listen on {address}: {source}")]
+    Admin { address: SocketAddr, source: io::Error },
     #[error("the system: {0}")]
     System(#[from] io::Error),
     #[error("told twice to end: what was in flight is cut off")]
@@ -59,11 +66,17 @@ async fn serve(arguments: &Arguments) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let source = Source::of(arguments.auth_token_file.as_deref());
     let server = Server::start(options(arguments, &source)?)?;
-    announce(&server)?;
+    let (health, metrics) = (Health::default(), Metrics::of(&server));
+    let admin = bind_admin(arguments.admin).await?;
+    announce(&server, admin.as_ref())?;
+    if let Some(admin) = admin {
+        tokio::spawn(admin.serve(health.clone(), metrics));
+    }
     while let Signal::Reload = signals.next().await {
         reload(arguments, &source, &server);
     }
     tracing::info!("accepting nothing more, and waiting for what is in flight");
+    health.drains();
     let drained = tokio::select! {
         () = server.drain(arguments.graceful_shutdown_timeout) => Ok(()),
         () = signals.end() => Err(Failure::Hurried),
@@ -91,11 +104,20 @@ fn options(arguments: &Arguments, source: &Source) -> Result<ServerOptions, Fail
     Ok(ServerOptions { face, certificate, ..arguments.server_options() })
 }
 
+async fn bind_admin(address: Option<SocketAddr>) -> Result<Option<Admin>, Failure> {
+    let Some(address) = address else { return Ok(None) };
+    let bound = Admin::bind(address).await.map_err(|source| Failure::Admin { address, source })?;
+    Ok(Some(bound))
+}
+
 /// One line for each address, for people and for programs that have asked for port 0.
-fn announce(server: &Server) -> io::Result<()> {
+fn announce(server: &Server, admin: Option<&Admin>) -> io::Result<()> {
     let mut out = io::stdout().lock();
     for address in server.local_addrs() {
         writeln!(out, "listening on {address}")?;
+    }
+    if let Some(Admin { address, .. }) = admin {
+        writeln!(out, "admin on {address}")?;
     }
     out.flush()
 }

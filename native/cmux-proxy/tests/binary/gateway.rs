@@ -14,6 +14,7 @@ pub(crate) struct Gateway {
     child: Child,
     out: Lines<BufReader<ChildStdout>>,
     address: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
 }
 
 /// The program with these arguments, and nothing of this process's environment that it would look at.
@@ -42,7 +43,7 @@ impl Gateway {
     pub(crate) async fn run(command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut gateway = Self { child, out, address: None };
+        let mut gateway = Self { child, out, address: None, admin: None };
         gateway.address = Some(gateway.next_address().await);
         gateway
     }
@@ -55,6 +56,16 @@ impl Gateway {
     pub(crate) async fn next_address(&mut self) -> SocketAddr {
         let line = self.next_line().await.expect("another address");
         line.strip_prefix("listening on ").expect("an address").parse().unwrap()
+    }
+
+    /// Waits until it says where it answers those who run it.
+    pub(crate) async fn await_admin(&mut self) {
+        let line = self.next_line().await.expect("another address");
+        self.admin = Some(line.strip_prefix("admin on ").expect("an address").parse().unwrap());
+    }
+
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.admin.expect("it answers those who run it")
     }
 
     /// The next line of what it prints; `None` once it has ended.

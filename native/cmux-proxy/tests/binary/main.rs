@@ -10,6 +10,7 @@
 )]
 
 mod access;
+mod admin;
 mod gateway;
 #[path = "../../../engine/tests/wire/harness.rs"]
 #[allow(dead_code, reason = "the engine's tests use more of it")]
