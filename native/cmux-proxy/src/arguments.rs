@@ -74,10 +74,10 @@ pub(crate) struct Arguments {
     /// The most connections at once [default: no limit]
     #[arg(long, value_name = "COUNT")]
     max_connections: Option<NonZeroU32>,
-    /// The most requests in flight at once [default: no limit]
+    /// The most requests in flight at once to each workspace [default: no limit]
     #[arg(long, value_name = "COUNT")]
     max_requests: Option<NonZeroU32>,
-    /// The most tunnels at once, those of upgrades included [default: no limit]
+    /// The most tunnels at once to each workspace, those of upgrades included [default: no limit]
     #[arg(long, value_name = "COUNT")]
     max_tunnels: Option<NonZeroU32>,
     /// How long connecting to an upstream may take

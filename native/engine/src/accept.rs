@@ -95,6 +95,9 @@ async fn close_idle_upstreams(proxy: &Proxy) {
     loop {
         ticks.tick().await;
         // It reads from those connections, so what it meets is not all of our own making.
-        unless_it_panics("a sweep of idle connections", || proxy.contexts.close_idle_upstreams());
+        unless_it_panics("a sweep of idle connections", || {
+            proxy.contexts.close_idle_upstreams();
+            proxy.gateway.as_ref().inspect(|gateway| gateway.admissions.forget_idle());
+        });
     }
 }

@@ -1,7 +1,7 @@
 //! What makes a server a gateway: one context for all that it dials, the rules it decides by, and who may use it.
 //!
 //! A forward proxy knows its clients apart by their credentials; a gateway does not, so its upstream connections
-//! and its limits are everybody's.
+//! are everybody's, and its limits are those of the workspace that is asked for.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::context::{Context, Contexts, random_hex};
 use crate::counters::Gauge;
 use crate::decide::gateway::Rules;
 use crate::error::{ContextError, StartError};
-use crate::limits::ContextLimits;
+use crate::limits::{Admissions, ContextLimits};
 use crate::workspace::WorkspaceNet;
 
 /// What a server does with requests.
@@ -44,6 +44,7 @@ pub(crate) struct Gateway {
     pub(crate) context: Arc<Context>,
     pub(crate) rules: Rules,
     pub(crate) gate: Gate,
+    pub(crate) admissions: Admissions,
     /// Its clients' HTTP/2 connections: each ends by itself once it has been told to.
     pub(crate) http2: Gauge,
 }
@@ -59,11 +60,13 @@ impl Gateway {
         let Face::Gateway(GatewayOptions { workspaces, default_upstream, access }) = face else {
             return Ok(None);
         };
-        let info = contexts.create(0, None, limits, stopping)?;
+        let shared = ContextLimits { breaker: limits.breaker, ..ContextLimits::default() };
+        let info = contexts.create(0, None, &shared, stopping)?;
         let context = contexts.by_username(&info.id).ok_or(ContextError::Unknown(info.id))?;
         let rules = Rules { workspaces, default_upstream, id: random_hex::<8>()?.into() };
         let (gate, http2) = (Gate::new(access), Gauge::default());
-        Ok(Some(Arc::new(Self { context, rules, gate, http2 })))
+        let admissions = Admissions::new(*limits);
+        Ok(Some(Arc::new(Self { context, rules, gate, admissions, http2 })))
     }
 
     /// Whose requests this connection carries, by where it comes from.

@@ -51,6 +51,19 @@ pub enum Action {
     Respond(Answer),
 }
 
+impl Action {
+    /// Whom it needs, if anybody.
+    pub(crate) fn upstream(&self) -> Option<&Upstream> {
+        match self {
+            Self::Forward(upstream)
+            | Self::Upgrade(upstream)
+            | Self::Tunnel { upstream, .. }
+            | Self::Intercept { upstream, .. } => Some(upstream),
+            Self::Respond(_) => None,
+        }
+    }
+}
+
 /// An answer of the proxy's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {

@@ -10,11 +10,12 @@ use crate::decide::Action;
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
 use crate::http2;
+use crate::route::Upstream;
 
 /// What is left of one context's limits.
 pub(crate) struct Admission {
     requests: Places,
-    tunnels: Places,
+    pub(super) tunnels: Places,
     rate: Option<DefaultDirectRateLimiter>,
 }
 
@@ -29,12 +30,16 @@ impl Admission {
     /// `None` where there is nothing to ask for.
     pub(crate) fn new(limits: &ContextLimits) -> Option<Self> {
         let ContextLimits { concurrent_requests, tunnels, rate, breaker: _ } = *limits;
-        let limited = concurrent_requests.is_some() || tunnels.is_some() || rate.is_some();
-        limited.then(|| Self {
+        limits.admit().then(|| Self {
             requests: Places::new(concurrent_requests),
             tunnels: Places::new(tunnels),
             rate: rate.map(|rate| RateLimiter::direct(quota(rate))),
         })
+    }
+
+    /// Whether it is as good as new: nothing of it is taken, and it remembers nothing.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.requests.are_free() && self.tunnels.are_free() && self.rate.is_none()
     }
 
     /// The rate comes last: what cannot be carried now must not use it up.
@@ -67,7 +72,22 @@ enum Tunnel {
 
 /// Grants an exchange what its action needs, or says what there is too much of.
 pub(crate) fn admit(exchange: &Exchange, action: &Action) -> Result<(), ProxyError> {
-    let Some(admission) = &exchange.context().admission else { return Ok(()) };
+    match &exchange.connection.proxy.gateway {
+        None => ask(exchange.context().admission.as_ref(), exchange, action),
+        Some(gateway) => {
+            let upstream = action.upstream();
+            let of = |upstream: &Upstream| gateway.admissions.of(&upstream.authority.host);
+            ask(upstream.and_then(of).as_deref(), exchange, action)
+        }
+    }
+}
+
+fn ask(
+    admission: Option<&Admission>,
+    exchange: &Exchange,
+    action: &Action,
+) -> Result<(), ProxyError> {
+    let Some(admission) = admission else { return Ok(()) };
     let tunnel = match action {
         Action::Respond(_) => return Ok(()),
         Action::Forward(_) => Tunnel::None,

@@ -6,6 +6,7 @@
 mod admission;
 mod breaker;
 mod connections;
+mod workspaces;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(crate) use admission::{Admission, Slots, admit};
 pub(crate) use breaker::Breakers;
 pub(crate) use connections::{Connections, turn_away};
+pub(crate) use workspaces::Admissions;
 
 /// Limits of a server. Those that are `None` are off, which is the default.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +32,7 @@ pub struct Limits {
     /// a new one is answered 503 with `Retry-After`, before it has said anything, and closed; a secure
     /// listener just closes it.
     pub connections: Option<NonZeroU32>,
-    /// The limits of each context that is not given its own.
+    /// The limits of each context that is not given its own; of a gateway, those of each host it leads to.
     pub context: ContextLimits,
 }
 
@@ -61,6 +63,13 @@ pub struct ContextLimits {
     pub rate: Option<Rate>,
     /// When an upstream that cannot be reached is left alone for a while.
     pub breaker: Option<BreakerLimits>,
+}
+
+impl ContextLimits {
+    /// Whether a request has to ask for anything.
+    fn admit(&self) -> bool {
+        self.concurrent_requests.is_some() || self.tunnels.is_some() || self.rate.is_some()
+    }
 }
 
 /// A rate of requests.
@@ -97,6 +106,11 @@ impl Places {
             Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS)))
         };
         Self(limit.map(semaphore))
+    }
+
+    /// Whether none is taken.
+    fn are_free(&self) -> bool {
+        self.0.as_ref().is_none_or(|places| Arc::strong_count(places) == 1)
     }
 
     /// Takes one, unless all are taken.

@@ -20,6 +20,7 @@ mod framing;
 mod gateway;
 mod gateway_access;
 mod gateway_drain;
+mod gateway_limits;
 mod gateway_protocols;
 mod harness;
 mod http2;
