@@ -18,7 +18,8 @@ const METHOD = `## How it is measured
 - Memory is the proportional share (\`Pss\`) of the proxy's processes, measured once. Idle tunnels have echoed one byte; alive
   are those that echo another at the end.
 - A start is timed in a fresh Node process. Its memory is what the process grew by, garbage collected, from before \`require\`
-  until it listens.
+  until it listens. The addon has been read from disk for it, and not been built just before: how much the system maps
+  around what is used depends on that.
 - *Blocked* means that the host's main thread waits, without using the CPU, for 20 ms of every 40. *Computing* means that it
   also uses the CPU, which takes it from client and origin too.
 - A page of 300 modules is loaded by one Chromium, each time in a browser context of its own, with nothing cached. Before
