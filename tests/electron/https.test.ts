@@ -1,6 +1,8 @@
 // https:// and wss:// on a tab's localhost: answered in the proxy, with certificates that only attached sessions accept.
 import { describe, expect, test } from 'vitest'
 import { Authority, type Leaf, nameOf } from '../support/authority.ts'
+import { startTlsOrigin, text } from '../support/origin.ts'
+import { previewTo } from '../support/proxy.ts'
 import { cannotRun, title } from './harness/launch.ts'
 import { useTab } from './harness/tab.ts'
 import { startTlsServer } from './harness/tls-server.ts'
@@ -14,7 +16,7 @@ const LISTENERS = [
 ]
 
 describe.skipIf(cannotRun).each(LISTENERS)(title('https://localhost behind $name'), ({ secure }) => {
-  const { electron, workspaces } = useTab({ secure })
+  const { electron, workspaces, attach } = useTab({ secure })
 
   /** Opens the workspace's page and evaluates an expression there. */
   const inPage = <Result>(script: string, host = 'localhost'): Promise<Result> =>
@@ -49,6 +51,20 @@ describe.skipIf(cannotRun).each(LISTENERS)(title('https://localhost behind $name
       }),
     ])`)
     expect(seen).toEqual(['workspace-1 /api', ['hello from workspace-1', 'workspace-1: over TLS'], 'workspace-1'])
+  })
+
+  test('an upstream may speak HTTP/2', async () => {
+    const origin = await startTlsOrigin(text('over HTTP/2'), ['h2'])
+    await attach({ secure, ...previewTo(origin.port, `${workspaces.port}-h2`) })
+    const seen = await electron.evaluate(
+      async ({ openPage, textAt, state: { tabport } }, { url, route }) => {
+        const page = openPage()
+        await tabport.attach(page.webContents, { route })
+        return textAt(page, url)
+      },
+      { url: `https://localhost:${workspaces.port}/`, route: { upstream: 'https://{port}-h2.preview.test' } },
+    )
+    expect([seen, origin.seen[0]?.version]).toEqual(['over HTTP/2', '2.0'])
   })
 
   test('a WebSocket may be the first request', async () => {
