@@ -25,10 +25,14 @@ fuzz_target!(|data: &[u8]| {
     let first = sent.first().copied();
     assert_eq!(whole == Some("text"), first.is_some_and(is_text));
     let answer = SERVER.with(|server| server.0.answer(&server.1, sent));
-    if whole == Some("other") {
+    // A server puts up with a warning ahead of the hello; such a tunnel does not begin with one.
+    if whole == Some("other") && first == Some(HANDSHAKE) {
         assert!(answer.is_none_or(|answer| answer.is_empty()), "a handshake has begun");
     }
 });
+
+/// The type of the records that a `ClientHello` is in (RFC 8446, section 5.1).
+const HANDSHAKE: u8 = 22;
 
 /// What a line of text can begin with, Latin-1's white space included.
 fn is_text(byte: u8) -> bool {
