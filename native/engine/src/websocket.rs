@@ -10,6 +10,7 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use crate::error::ProxyError;
 use crate::fields::Fields;
 use crate::head::{RequestHead, ResponseHead};
+use crate::respond;
 
 const ACCEPT: &str = "Sec-WebSocket-Accept";
 
@@ -33,7 +34,7 @@ impl Key {
         if !self.is_accepted(&head.fields) {
             return Err(ProxyError::UpstreamProtocol("it did not accept the WebSocket's key"));
         }
-        head.status = StatusCode::OK;
+        head.status = respond::with_tunnel().head.status;
         head.fields.remove(ACCEPT);
         Ok(())
     }

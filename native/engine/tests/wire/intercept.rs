@@ -7,7 +7,7 @@ use tabport_engine::{RouteFields, ServerOptions, Timeouts};
 use crate::harness::{Origin, Peer, Proxy, field, pattern, status};
 use crate::stream::{answered, begin, send_all, speak, text, whole};
 use crate::tls::CertificateAuthority;
-use crate::tls_client::config;
+use crate::tls_client::{config, hello};
 
 const GET: &str = "GET /a/../b?c HTTP/1.1\r\nHost: localhost:3000\r\n\r\n";
 
@@ -186,18 +186,9 @@ async fn a_hello_or_a_handshake_that_stalls_ends_in_time() {
     client.send(b"\x16\x03\x01\x02\x00\x01").await;
     assert_eq!(client.ends_soon().await, b"");
     let mut client = proxy.tunnel(&context, "localhost:3000").await;
-    client.send(hello(&proxy)).await;
+    client.send(hello(&proxy, &[])).await;
     assert_eq!(client.ends_soon().await[..2], [0x16, 3]);
     origin.was_never_dialled().await;
-}
-
-fn hello(proxy: &Proxy) -> Vec<u8> {
-    let trusting = config(&proxy.server.certificate_authority().pem, &[]);
-    let name = "localhost".try_into().unwrap();
-    let mut tls = rustls::ClientConnection::new(trusting.into(), name).unwrap();
-    let mut hello = Vec::new();
-    tls.write_tls(&mut hello).unwrap();
-    hello
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use tabport_engine::{Event, Limits, ServerOptions, Timeouts};
 
 use crate::harness::{Origin, Peer, Proxy, status};
 use crate::stream::{answered, begin, get, speak, text};
-use crate::tls_client::{config, say, shake_hands_in_stream};
+use crate::tls_client::{config, hello, say, shake_hands_in_stream};
 
 fn secure() -> ServerOptions {
     ServerOptions { secure: true, ..ServerOptions::default() }
@@ -141,7 +141,7 @@ async fn stopping_ends_those_that_have_not_asked_for_anything() {
     let proxy = Proxy::with(secure());
     let (mut silent, mut hesitant) = (proxy.connect().await, proxy.connect().await);
     let mut unfinished = proxy.connect().await;
-    let hello = hello(&proxy);
+    let hello = hello(&proxy, &["h2"]);
     hesitant.send(&hello[..hello.len() / 2]).await;
     unfinished.send(&hello).await;
     unfinished.take(1).await;
@@ -161,7 +161,7 @@ async fn stopping_ends_those_that_have_not_asked_for_anything() {
 async fn releasing_the_context_ends_a_handshake() {
     let (proxy, origin) = (Proxy::start(), Origin::start().await);
     let context = proxy.routed(origin.url());
-    let hello = hello(&proxy);
+    let hello = hello(&proxy, &["h2"]);
     let mut silent = proxy.tunnel(&context, "localhost:3000").await;
     let mut hesitant = proxy.tunnel(&context, "localhost:3000").await;
     let mut unfinished = proxy.tunnel(&context, "localhost:3000").await;
@@ -174,16 +174,6 @@ async fn releasing_the_context_ends_a_handshake() {
     }
     proxy.until("nothing is left", |stats| stats.connections == 0).await;
     origin.was_never_dialled().await;
-}
-
-/// What a client says first.
-fn hello(proxy: &Proxy) -> Vec<u8> {
-    let trusting = config(&proxy.server.certificate_authority().pem, &["h2"]);
-    let name = "localhost".try_into().unwrap();
-    let mut tls = rustls::ClientConnection::new(trusting.into(), name).unwrap();
-    let mut hello = Vec::new();
-    tls.write_tls(&mut hello).unwrap();
-    hello
 }
 
 /// Who expects TLS could not read why.

@@ -30,6 +30,16 @@ pub(crate) fn config(authority: &str, alpn: &[&str]) -> ClientConfig {
     config
 }
 
+/// What a client of `localhost` says first.
+pub(crate) fn hello(proxy: &Proxy, alpn: &[&str]) -> Vec<u8> {
+    let trusting = config(&proxy.server.certificate_authority().pem, alpn);
+    let name = "localhost".try_into().unwrap();
+    let mut tls = rustls::ClientConnection::new(trusting.into(), name).unwrap();
+    let mut hello = Vec::new();
+    tls.write_tls(&mut hello).unwrap();
+    hello
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     /// Shakes hands for this name, or says why not.
     pub(crate) async fn shake_hands(
