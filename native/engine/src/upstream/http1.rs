@@ -27,6 +27,7 @@ pub(crate) struct Http1 {
     /// Whether the upstream did not take all of the request.
     pub(super) refused: bool,
     _counted: Counted,
+    _among: Option<Counted>,
 }
 
 /// Why there is no response.
@@ -50,7 +51,13 @@ impl Http1 {
             uploading: false,
             refused: false,
             _counted: proxy.counters.upstream_connections.enter(),
+            _among: None,
         }
+    }
+
+    /// Counts it among the connections to its origin, too.
+    pub(super) fn among(self, open: Counted) -> Self {
+        Self { _among: Some(open), ..self }
     }
 
     /// The bytes that follow a change of protocol, or a CONNECT.

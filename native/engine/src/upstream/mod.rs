@@ -3,10 +3,12 @@
 mod dial;
 mod http1;
 mod http2;
+mod http2_connection;
 mod incoming;
 mod next_proxy;
 mod origin;
 mod pool;
+mod room;
 mod tls;
 mod upload;
 

@@ -3,24 +3,24 @@
 //! An HTTP/1.1 connection is reused by the thread that opened it: elsewhere its bytes would cross between
 //! cores. Whether an origin speaks HTTP/2 is learnt from a TLS handshake and remembered.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use hyper::client::conn::http2;
-use hyper::rt::Executor;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
+use tokio::time::timeout_at;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tokio_util::task::TaskTracker;
 
 use super::http1::Http1;
-use super::http2::{RequestBody, failed};
-use super::{Alpn, check_breaker, dial, drive};
+use super::http2::RequestBody;
+use super::room::Room;
+use super::{Alpn, check_breaker, dial, http2_connection};
 use crate::authority::Scheme;
+use crate::counters::Gauge;
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
-use crate::http2::limits;
 use crate::route::Upstream;
 
 /// How long a connection may wait for its next request: less than the 5 s of Node's servers, which most dev
@@ -38,17 +38,27 @@ pub(super) enum Sender {
     Http2(http2::SendRequest<RequestBody>),
 }
 
+/// Where a sender comes from.
+pub(super) enum Taken {
+    /// It has carried requests before: its upstream may be about to close it.
+    Kept(Sender),
+    /// It has been dialled for this request.
+    New(Sender),
+}
+
 /// The connections to one origin.
 #[derive(Default)]
 pub(super) struct Origin {
     state: Mutex<State>,
+    /// The HTTP/1.1 ones, those that are being dialled included.
+    open: Gauge,
 }
 
 #[derive(Default)]
 struct State {
     protocol: Option<Protocol>,
-    /// Those of each thread, the one used last at the end.
-    idle: HashMap<ThreadId, Vec<Idle>>,
+    room: Room,
+    threads: HashMap<ThreadId, Own>,
     shared: Option<Shared>,
     /// Cancelled when the dial in progress has ended, well or not.
     dialling: Option<CancellationToken>,
@@ -60,6 +70,15 @@ struct State {
 enum Protocol {
     Http1,
     Http2,
+}
+
+/// What belongs to one thread.
+#[derive(Default)]
+struct Own {
+    /// The one used last is at the end.
+    idle: Vec<Idle>,
+    /// Requests that would take one.
+    waiting: VecDeque<oneshot::Sender<Http1>>,
 }
 
 struct Idle {
@@ -88,7 +107,8 @@ impl Shared {
 impl Origin {
     /// One that keeps no connection.
     pub(super) fn closed() -> Self {
-        Self { state: Mutex::new(State { closed: true, ..State::default() }) }
+        let state = State { closed: true, ..State::default() };
+        Self { state: Mutex::new(state), ..Self::default() }
     }
 
     pub(super) fn take(&self) -> Option<Sender> {
@@ -97,7 +117,7 @@ impl Origin {
             shared.used = Instant::now();
             return Some(Sender::Http2(shared.sender.clone()));
         }
-        let idle = state.idle.entry(thread::current().id()).or_default();
+        let idle = &mut state.own().idle;
         while let Some(mut idle) = idle.pop() {
             if idle.is_usable() {
                 return Some(Sender::Http1(idle.connection));
@@ -106,13 +126,13 @@ impl Origin {
         None
     }
 
-    /// Dials. As long as the origin may turn out to speak HTTP/2, where one connection is enough for all,
-    /// others wait for the dial in progress; if it fails, each goes on by itself.
+    /// Dials, once there is room for one more connection. As long as the origin may turn out to speak HTTP/2, where
+    /// one is enough for all, others wait for the dial in progress; if it fails, each goes on by itself.
     pub(super) async fn connect(
         &self,
         exchange: &Exchange,
         upstream: &Upstream,
-    ) -> Result<Sender, ProxyError> {
+    ) -> Result<Taken, ProxyError> {
         let mut _dialling = None;
         if upstream.scheme == Scheme::Https && self.protocol() != Some(Protocol::Http1) {
             match self.begin_dialling() {
@@ -121,12 +141,39 @@ impl Origin {
                     check_breaker(exchange.context(), upstream)?;
                     other.cancelled().await;
                     if let Some(sender) = self.take() {
-                        return Ok(sender);
+                        return Ok(Taken::Kept(sender));
                     }
                 }
             }
         }
-        self.dial(exchange, upstream).await
+        if let Some(returned) = self.make_room(exchange, upstream).await? {
+            return Ok(Taken::Kept(Sender::Http1(returned)));
+        }
+        self.dial(exchange, upstream).await.map(Taken::New)
+    }
+
+    /// Waits until there is room for one more connection, unless one falls idle before.
+    async fn make_room(
+        &self,
+        exchange: &Exchange,
+        upstream: &Upstream,
+    ) -> Result<Option<Http1>, ProxyError> {
+        let begun = self.state.lock().wait(self.open.now());
+        let Some((turn, mut returned)) = begun else { return Ok(None) };
+        let waiting = Waiting(self);
+        check_breaker(exchange.context(), upstream)?;
+        if let Ok(outcome) = timeout_at(turn.into(), &mut returned).await {
+            return Ok(outcome.ok());
+        }
+        let postponed = self.state.lock().room.postpone(turn, Instant::now());
+        if let Some(turn) = postponed
+            && let Ok(outcome) = timeout_at(turn.into(), returned).await
+        {
+            return Ok(outcome.ok());
+        }
+        drop(waiting);
+        self.state.lock().room.grow(self.open.now());
+        Ok(None)
     }
 
     /// Begins a dial that others may wait for, or names the one that is in progress.
@@ -140,16 +187,13 @@ impl Origin {
 
     async fn dial(&self, exchange: &Exchange, upstream: &Upstream) -> Result<Sender, ProxyError> {
         let (proxy, context) = (&exchange.connection.proxy, exchange.context());
+        let open = self.open.enter();
         let dialled = dial(proxy, context, upstream, Alpn::Any).await?;
         if !dialled.http2 {
             self.state.lock().protocol = Some(Protocol::Http1);
-            return Ok(Sender::Http1(Http1::new(dialled.stream, proxy)));
+            return Ok(Sender::Http1(Http1::new(dialled.stream, proxy).among(open)));
         }
-        let (tasks, released) = (proxy.tasks.clone(), context.released.clone());
-        let executor = UntilReleased { tasks, released };
-        let handshake = http2_client(executor).handshake(TokioIo::new(dialled.stream)).await;
-        let (sender, connection) = handshake.map_err(failed)?;
-        drive(proxy, context, connection);
+        let sender = http2_connection::begin(dialled.stream, proxy, context).await?;
         let mut state = self.state.lock();
         state.protocol = Some(Protocol::Http2);
         state.shared = Some(Shared { sender: sender.clone(), used: Instant::now() });
@@ -168,20 +212,16 @@ impl Origin {
     /// Closes connections that have waited too long; whether any is left.
     pub(super) fn close_idle(&self) -> bool {
         let mut state = self.state.lock();
-        state.idle.values_mut().for_each(|idle| idle.retain_mut(Idle::is_usable));
-        state.idle.retain(|_, idle| !idle.is_empty());
+        state.threads.retain(|_, own| own.close_idle());
         state.shared = state.shared.take().filter(Shared::is_usable);
-        state.shared.is_some() || !state.idle.is_empty()
+        state.room.shrink(self.open.now());
+        state.shared.is_some() || !state.threads.is_empty()
     }
 
     pub(super) fn keep(&self, connection: Http1) {
         let mut state = self.state.lock();
-        if state.closed {
-            return;
-        }
-        let idle = state.idle.entry(thread::current().id()).or_default();
-        if idle.len() < MAX_IDLE {
-            idle.push(Idle { connection, since: Instant::now() });
+        if !state.closed {
+            state.own().keep(connection);
         }
     }
 
@@ -190,33 +230,52 @@ impl Origin {
         let mut state = self.state.lock();
         state.closed = true;
         state.shared = None;
-        state.idle.clear();
+        state.threads.clear();
     }
 }
 
-fn http2_client(executor: UntilReleased) -> http2::Builder<UntilReleased> {
-    let mut builder = http2::Builder::new(executor);
-    builder
-        .timer(TokioTimer::new())
-        .initial_stream_window_size(limits::STREAM_WINDOW)
-        .initial_connection_window_size(limits::CONNECTION_WINDOW)
-        .keep_alive_interval(limits::PING_EVERY)
-        .keep_alive_timeout(limits::PING_TIMEOUT);
-    builder
+impl State {
+    fn own(&mut self) -> &mut Own {
+        self.threads.entry(thread::current().id()).or_default()
+    }
+
+    /// Begins a wait for room beside the connections that are `open`, where there is none: until when, unless one is
+    /// returned.
+    fn wait(&mut self, open: u64) -> Option<(Instant, oneshot::Receiver<Http1>)> {
+        let turn = self.room.wait(open, Instant::now())?;
+        let (waiting, returned) = oneshot::channel();
+        self.own().waiting.push_back(waiting);
+        Some((turn, returned))
+    }
 }
 
-/// Runs what an HTTP/2 connection spawns, until the context is released.
-#[derive(Clone)]
-struct UntilReleased {
-    tasks: TaskTracker,
-    released: CancellationToken,
+impl Own {
+    /// Gives a connection that is free to whoever has waited longest.
+    fn keep(&mut self, mut connection: Http1) {
+        while let Some(waiting) = self.waiting.pop_front() {
+            match waiting.send(connection) {
+                Ok(()) => return,
+                Err(unwanted) => connection = unwanted,
+            }
+        }
+        if self.idle.len() < MAX_IDLE {
+            self.idle.push(Idle { connection, since: Instant::now() });
+        }
+    }
+
+    /// Closes connections that have waited too long; whether anything is left.
+    fn close_idle(&mut self) -> bool {
+        self.idle.retain_mut(Idle::is_usable);
+        self.waiting.retain(|waiting| !waiting.is_closed());
+        !self.idle.is_empty() || !self.waiting.is_empty()
+    }
 }
 
-impl<F> Executor<F> for UntilReleased
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, future: F) {
-        self.tasks.spawn(self.released.clone().run_until_cancelled_owned(future));
+/// A request that waits for room, for as long as it does.
+struct Waiting<'a>(&'a Origin);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.state.lock().room.leave();
     }
 }

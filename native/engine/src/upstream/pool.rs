@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use super::http1::Http1;
 use super::incoming::Relay;
-use super::origin::{Origin, Sender};
+use super::origin::{Origin, Sender, Taken};
 use super::{Tls, http1, http2};
 use crate::authority::{Authority, Scheme};
 use crate::client::Client;
@@ -50,7 +50,18 @@ impl Pool {
         let origin = self.origin(upstream);
         let bodiless = client.framing() == Framing::None;
         let repeatable = bodiless && head.method.is_idempotent();
-        while let Some(kept) = origin.take() {
+        loop {
+            let taken = match origin.take() {
+                Some(kept) => Taken::Kept(kept),
+                None => client.while_waiting(Box::pin(origin.connect(exchange, upstream))).await?,
+            };
+            let kept = match taken {
+                Taken::Kept(kept) => kept,
+                Taken::New(new) => {
+                    let outcome = attempt(new, &origin, exchange, upstream, head, client).await;
+                    return outcome.map_err(|failure| failure.error);
+                }
+            };
             if let Sender::Http1(connection) = &kept
                 && !repeatable
                 && !connection.is_surely_usable()
@@ -67,11 +78,6 @@ impl Pool {
                 Err(failure) => return Err(failure.error),
             }
         }
-        let connect = Box::pin(origin.connect(exchange, upstream));
-        let new = client.while_waiting(connect).await?;
-        attempt(new, &origin, exchange, upstream, head, client)
-            .await
-            .map_err(|failure| failure.error)
     }
 
     /// Closes connections that have waited too long, and forgets origins without any.

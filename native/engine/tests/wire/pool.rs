@@ -1,6 +1,10 @@
 //! Upstream connections kept for the next request.
 
+use bytes::Bytes;
+use hyper::Method;
+
 use crate::harness::{Origin, Peer, Proxy, status};
+use crate::stream::{answered, begin, speak, text};
 
 #[tokio::test]
 async fn an_upstream_connection_is_reused() {
@@ -160,4 +164,31 @@ async fn no_context_rides_on_anothers_connection() {
         assert_eq!(client.response().await.1, context.id);
     }
     assert_eq!(proxy.server.stats().upstream_connections, 2);
+}
+
+/// More than an origin is trusted to take at once.
+#[tokio::test]
+async fn however_many_requests_wait_for_answers_each_is_sent() {
+    const REQUESTS: usize = 200;
+    let (proxy, origin) = (Proxy::start(), Origin::start().await);
+    let context = proxy.context();
+    let mut sender = speak(proxy.connect().await.0).await;
+    let mut asked = Vec::new();
+    for _ in 0..REQUESTS {
+        let (response, mut body) = begin(&mut sender, Some(&context), Method::GET, &origin.url());
+        body.send_data(Bytes::new(), true).unwrap();
+        asked.push(response);
+    }
+    let mut upstreams = Vec::new();
+    while upstreams.len() < REQUESTS {
+        let mut upstream = origin.accept().await;
+        upstream.head().await;
+        upstreams.push(upstream);
+    }
+    for upstream in &mut upstreams {
+        upstream.answer("ok").await;
+    }
+    for response in asked {
+        assert_eq!(text(answered(response).await).await.0, "ok");
+    }
 }
