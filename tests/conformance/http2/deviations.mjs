@@ -5,7 +5,7 @@
 
 /**
  * The connection ends as it must, but GOAWAY tells a less specific code. No client does anything else for that: the
- * code is for whoever debugs it.
+ * code is for whoever debugs it. The public suite h2spec takes the closed connection for right, whatever the code.
  */
 const unspecific = (code, names) => names.map((name) => [name, `PROTOCOL_ERROR instead of ${code}`])
 
