@@ -15,7 +15,7 @@ export async function runBusy(contenders, rounds, origin, notes) {
   try {
     targets.push(await directBesideNode())
     const scripts = contenders.filter(({ script }) => script)
-    targets.push(...(await startAll(scripts, notes)))
+    targets.push(...(await startAll(scripts, origin, notes)))
     const samples = Object.fromEntries(targets.map(({ name }) => [name, { idle: [], blocked: [], computing: [] }]))
     for (let round = 0; round < rounds; round++) {
       for (const target of targets) await oneRound(target, samples[target.name], origin)

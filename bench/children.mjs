@@ -9,7 +9,7 @@ const running = new Set()
 
 // The last resort, whatever ends the bench. Our own programs also end when their standard input does.
 process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
+  for (const child of running) kill(child)
 })
 for (const [signal, status] of [
   ['SIGINT', 130],
@@ -17,6 +17,15 @@ for (const [signal, status] of [
   ['SIGHUP', 129],
 ]) {
   process.on(signal, () => process.exit(status))
+}
+
+/** Ends it with all that it has started: it leads a process group of its own. */
+function kill({ pid }) {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It has ended by itself.
+  }
 }
 
 /** A child process: `line()` is the next line that it prints, `tell()` writes one to it. */
@@ -29,7 +38,7 @@ export class Child {
   constructor(command, args, { env = {}, patience = PATIENCE_MS } = {}) {
     this.patience = patience
     this.name = [command.split('/').at(-1), ...args].join(' ')
-    this.#process = spawn(command, args, { env: { ...process.env, ...env }, stdio: 'pipe' })
+    this.#process = spawn(command, args, { env: { ...process.env, ...env }, stdio: 'pipe', detached: true })
     running.add(this.#process)
     this.#ended = new Promise((resolve) => {
       this.#process.once('error', (error) => resolve(error.message))
@@ -46,13 +55,18 @@ export class Child {
     return this.#process.pid
   }
 
-  /** The next line, as JSON. */
-  async answer() {
-    const timer = setTimeout(() => this.#process.kill('SIGKILL'), this.patience)
+  /** The next line that it prints. */
+  async line() {
+    const timer = setTimeout(() => kill(this.#process), this.patience)
     const { value, done } = await this.#lines.next()
     clearTimeout(timer)
     if (done) throw new StepError(`\`${this.name}\` said nothing (${await this.#ended}). ${this.#complaints}`)
-    return JSON.parse(value)
+    return value
+  }
+
+  /** The next line, as JSON. */
+  async answer() {
+    return JSON.parse(await this.line())
   }
 
   /** Waits until `probe` resolves to true, as long as the process is there. */
@@ -75,7 +89,7 @@ export class Child {
   /** Ends it, if it has not ended, and waits until it has. */
   async stop() {
     if (!running.has(this.#process)) return
-    const timer = setTimeout(() => this.#process.kill('SIGKILL'), 3_000)
+    const timer = setTimeout(() => kill(this.#process), 3_000)
     this.#process.stdin.end()
     this.#process.kill('SIGTERM')
     await this.#ended

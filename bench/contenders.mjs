@@ -1,10 +1,11 @@
-// Who is measured: how each is started, in a process of its own, and what it cannot do.
+// Who is measured: forward proxies, which stand here, gateways and reverse proxies. How each is started, in a process of
+// its own, and what it cannot do.
 import { writeFileSync } from 'node:fs'
-import net from 'node:net'
 import path from 'node:path'
-import { accepts, Child } from './children.mjs'
-import { program, runtime } from './paths.mjs'
+import { GATEWAYS } from './gateways.mjs'
 import { debianPeer } from './peers.mjs'
+import { REVERSE_PROXIES } from './reverse.mjs'
+import { configured, freePort, inNode, native } from './starting.mjs'
 
 /** `bench:bench`, for all that let us choose. */
 export const CREDENTIALS = 'Basic YmVuY2g6YmVuY2g='
@@ -16,7 +17,7 @@ const H2 = ['h2']
  * `cannot` names measures that make no sense for a contender; `idle` is how many idle tunnels it is given when it
  * would not survive all of them; `script` marks those that run in a Node process.
  */
-export const CONTENDERS = [
+const FORWARD_PROXIES = [
   { name: 'tabport', script: 'tabport', what: 'the built addon in a Node process, one context, no `onEvent`' },
   {
     name: 'hyper-2x1',
@@ -44,30 +45,25 @@ export const CONTENDERS = [
   },
   { name: 'squid', start: squid, cannot: H2, what: 'Debian; no cache, no logs' },
   { name: 'tinyproxy', start: tinyproxy, cannot: H2, idle: 2_000, what: 'Debian; closes every connection' },
-]
+].map((contender) => ({ ...contender, kind: 'forward' }))
+
+/** All of them. One name may stand for two: what does both is measured as both. */
+export const CONTENDERS = [...FORWARD_PROXIES, ...GATEWAYS, ...REVERSE_PROXIES]
 
 /** Starts those that can be; `notes` is told of the others. `load` is what the load must know of each. */
-export async function startAll(contenders, notes) {
+export async function startAll(contenders, origin, notes) {
   const started = []
-  for (const { name, script, start } of contenders) {
+  for (const { name, kind, script, start } of contenders) {
     try {
-      const { child, port, credentials = CREDENTIALS } = await (script ? inNode(script) : start())
-      const load = ['--proxy', `127.0.0.1:${port}`, '--credentials', credentials, '--pid', String(child.pid)]
-      started.push({ name, child, load })
+      const { child, port, credentials = CREDENTIALS } = await (script ? inNode(script) : start(origin))
+      const address = `127.0.0.1:${port}`
+      const whom = kind === 'forward' ? ['--proxy', address, '--credentials', credentials] : ['--reverse', address]
+      started.push({ name, child, load: [...whom, '--pid', String(child.pid)] })
     } catch (error) {
       notes.push(`${name} did not start: ${error.message.trim().slice(0, 200)}`)
     }
   }
   return started
-}
-
-const native = (name, ...args) => announced(program(name), args)
-const inNode = (script) => announced(process.execPath, [runtime, script])
-
-/** Starts a program of ours, which says where it listens. */
-async function announced(command, args) {
-  const child = new Child(command, args)
-  return { child, ...(await child.answer()) }
 }
 
 async function squid() {
@@ -115,21 +111,4 @@ async function tinyproxy() {
     `DefaultErrorFile "${share}/tinyproxy/default.html"`,
   ]
   return configured(bin, ['-d', '-c'], path.join(directory, 'bench.conf'), configuration, env, port)
-}
-
-async function configured(bin, args, file, lines, env, port) {
-  writeFileSync(file, `${lines.join('\n')}\n`)
-  const child = new Child(bin, [...args, file], { env })
-  await child.until('accepts connections', () => accepts(net, port))
-  return { child, port }
-}
-
-/** A port that is free now: these two cannot be asked which one they took. */
-function freePort() {
-  return new Promise((resolve) => {
-    const server = net.createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address()
-      server.close(() => resolve(port))
-    })
-  })
 }

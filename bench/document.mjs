@@ -28,8 +28,20 @@ const METHOD = `## How it is measured
   page's own, from the navigation to \`load\`. The proxy is \`tabport\` with a plain listener, or a secure one, which Chromium
   speaks HTTP/2 to; the origin is HTTP/1.1, and answers at once or 20 ms after it was asked. Every request
   is also reported to what drives the browser, at the same cost each way. Event streams are tried once each way.
+- A gateway is asked for two workspaces in turn, request by request, by \`X-Cmux-Workspace-Internal\` and
+  \`X-Cmux-Port-Internal\`, on every connection; their servers are the one origin, on 127.18.0.1 and 127.18.0.2. Every
+  contender chooses by both fields, removes them, and keeps its upstream connections. Each has the workers or threads of its
+  own default for the machine: one for each core (nginx: \`worker_processes auto\`). None writes a log of requests.
+- Memory of a gateway is that of all its processes, just started and once the connections of the load are closed. RSS counts a
+  page that two processes share twice, PSS in shares; *its own* is what no other process has.
+- A stream of events sends its first at once and its last 20 ms later, on a connection that is kept. What is timed is from the
+  request to the first event.
+- A body of 1 GiB goes down and then up in each round. How much memory grows is the most that was resident at any moment of any
+  round (\`VmHWM\`), less what was before the first.
 - A ratio on a quiet machine repeats within about 5 %, on a busy one not at all: \`pass within 5 %\` marks what lies that near
   to its bound. Figures of two runs cannot be compared, ratios can.`
+
+const KINDS = { forward: 'Forward proxies', gateway: 'Gateways', reverse: 'Reverse proxies' }
 
 const RELAY = `The column \`bare-relay\` is what that contender comes to by the same measure in the same rounds. It only moves bytes: where
 it does not reach a goal on new tunnels or small messages itself, no proxy in user space can be expected to on this machine. For
@@ -53,7 +65,7 @@ ${used.join(', ')}.
 
 ![Ratio to direct, by workload](benchmarks.svg)
 
-## What is asked of tabport
+## What is asked of it
 
 ${asMarkdown(goalRows(results.goals))}
 
@@ -63,7 +75,11 @@ ${METHOD}
 
 ## Contenders
 
-${contenders.map(({ name, what }) => `- \`${name}\`: ${what}`).join('\n')}
+${Object.entries(KINDS)
+  .map(([kind, title]) => [title, contenders.filter((each) => each.kind === kind)])
+  .filter(([, those]) => those.length > 0)
+  .map(([title, those]) => `${title}:\n\n${those.map(({ name, what }) => `- \`${name}\`: ${what}`).join('\n')}`)
+  .join('\n\n')}
 ${notes(results.notes)}
 ## All figures
 

@@ -8,6 +8,8 @@ import { PAGES } from './workloads.mjs'
 const NOISE = 0.05
 
 const OURS = 'tabport'
+const GATEWAY = 'cmux-proxy'
+const REVERSE = 'headroom-proxy'
 const RELAY = 'bare-relay'
 const HYPER = 'hyper-2x1'
 const HYPER_MULTI = 'hyper-multi'
@@ -23,13 +25,18 @@ const faster = (key, than, must, aim) => ({
 const atMost = (key, what, unit, must, aim, measured) => ({ key, what, unit, must, aim, atMost: true, measured })
 const cheap = (key, unit, aim) => atMost(key, 'CPU of the proxy', unit, undefined, aim, cpu(key))
 
+/** Goals of another door than the addon. */
+const of = (ours, goals) => goals.map((goal) => ({ ...goal, ours }))
+
 const GOALS = [
   faster('get64', HYPER, 1, 1.15),
   faster('get64', 'node-plain', 3),
   faster('get64', 'proxy-chain', 5),
   cheap('get64', 'µs', 13),
   atMost('get1', `added p50 / ${HYPER}'s`, 'x', 1.15, 1, addedTo(HYPER)),
-  atMost('get1', 'added p50', 'µs', undefined, 30, (results, name) => spread(of(results, 'get1', name)?.added ?? [])),
+  atMost('get1', 'added p50', 'µs', undefined, 30, (results, name) =>
+    spread(figures(results, 'get1', name)?.added ?? []),
+  ),
   faster('bodyDown', HYPER, 0.95, 1.1),
   cheap('bodyDown', 's/GiB', 0.35),
   faster('bodyUp', HYPER, 0.95, 1),
@@ -69,6 +76,28 @@ const GOALS = [
     measured: streamsBesideFetch,
     exact: true,
   },
+  ...of(GATEWAY, [
+    faster('gateway', 'haproxy', 0.9),
+    faster('gateway', 'nginx'),
+    cheap('gateway', 'µs'),
+    atMost('resident', 'memory when idle (RSS)', 'MiB', 10, undefined, mebibytes('idle', 'rss')),
+    atMost('resident', 'its own alone', 'MiB', undefined, undefined, mebibytes('idle', 'own')),
+    atMost('resident', 'memory after the load (RSS)', 'MiB', undefined, undefined, mebibytes('after', 'rss')),
+  ]),
+  ...of(REVERSE, [
+    faster('reverse', 'haproxy', 0.9),
+    faster('reverse', 'axum-reqwest'),
+    cheap('reverse', 'µs'),
+    atMost('events', 'added p50', 'ms', 1, undefined, addedMilliseconds),
+    atMost('bodies', 'memory grows by', 'MiB', 16, undefined, (results, name) =>
+      only(results.bodies?.[name]?.grownKiB / 1024),
+    ),
+    ...['down', 'up'].map((direction) =>
+      atMost('bodies', `CPU of the proxy, ${direction}`, 's/GiB', undefined, undefined, (results, name) =>
+        only(results.bodies?.[name]?.[direction].cpu),
+      ),
+    ),
+  ]),
 ]
 
 const TITLES = {
@@ -76,13 +105,15 @@ const TITLES = {
   start: 'Start',
   busy: "Host's thread blocked 20 of 40 ms",
   modules: '300 modules in Chromium',
+  resident: 'Gateway: memory',
+  bodies: 'Reverse proxy: a body of 1 GiB',
   streams: `${PAGES.streams} event streams in Chromium, secure listener`,
 }
 
 /** Every goal whose figure was measured, with the figure and a word for each bound. */
 export function judge(results) {
   return GOALS.flatMap((goal) => {
-    const measured = goal.measured(results, OURS)
+    const measured = goal.measured(results, goal.ours ?? OURS)
     if (measured === undefined) return []
     const { key, what, unit, must, aim } = goal
     const title = results.workloads.find((workload) => workload.key === key)?.title ?? TITLES[key]
@@ -102,24 +133,32 @@ function verdicts(goal, { median: figure }) {
   return { mustVerdict: verdict(goal.must), aimVerdict: verdict(goal.aim) }
 }
 
-function of(results, key, name) {
+function figures(results, key, name) {
   return results.workloads.find((workload) => workload.key === key)?.contenders[name]
 }
 
 function rateTo(key, than) {
-  return (results, name) => spread(paired(of(results, key, name)?.rates, of(results, key, than)?.rates))
+  return (results, name) => spread(paired(figures(results, key, name)?.rates, figures(results, key, than)?.rates))
 }
 
 /** Of medians: a difference of two latencies is too small a number to be divided by in every round. */
 function addedTo(than) {
   return (results, name) => {
-    const [own, theirs] = [name, than].map((one) => median(of(results, 'get1', one)?.added ?? []))
+    const [own, theirs] = [name, than].map((one) => median(figures(results, 'get1', one)?.added ?? []))
     return only(own === undefined || theirs === undefined ? undefined : own / theirs)
   }
 }
 
 function cpu(key) {
-  return (results, name) => only(of(results, key, name)?.cpu)
+  return (results, name) => only(figures(results, key, name)?.cpu)
+}
+
+function addedMilliseconds(results, name) {
+  return spread(figures(results, 'events', name)?.added?.map((added) => added / 1000) ?? [])
+}
+
+function mebibytes(when, what) {
+  return (results, name) => only(results.resident?.[name]?.[when][what] / 1024)
 }
 
 function alive({ memory }, name) {

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { Child } from './children.mjs'
 import { startAll } from './contenders.mjs'
 import { program } from './paths.mjs'
+import { inTree, resident } from './processes.mjs'
 
 const MOST_TUNNELS = 9_500
 /** Descriptors that a proxy needs beside those of its tunnels. */
@@ -12,7 +13,7 @@ export async function runMemory(contenders, quick, origin, notes) {
   const results = {}
   for (const contender of contenders) {
     if (contender.cannot?.includes('idle')) continue
-    const [target] = await startAll([contender], notes)
+    const [target] = await startAll([contender], origin, notes)
     if (!target) continue
     results[contender.name] = await weigh(target, Math.min(contender.idle ?? MOST_TUNNELS, limit(quick)), origin)
   }
@@ -20,12 +21,12 @@ export async function runMemory(contenders, quick, origin, notes) {
 }
 
 async function weigh({ child, load }, tunnels, origin) {
-  const before = { kib: memory(child.pid), descriptors: descriptors(child.pid) }
+  const before = { kib: resident(child.pid).pss, descriptors: descriptors(child.pid) }
   const args = ['idle', '--connections', String(tunnels), '--origin', origin.ports.join(','), ...load]
   const client = new Child(program('load'), args, { patience: 120_000 })
   try {
     const { open } = await client.answer()
-    const after = { kib: memory(child.pid), descriptors: descriptors(child.pid) }
+    const after = { kib: resident(child.pid).pss, descriptors: descriptors(child.pid) }
     client.tell('echo')
     const { alive } = await client.answer()
     return {
@@ -48,15 +49,4 @@ function limit(quick) {
   return Math.min(quick ? 1_000 : MOST_TUNNELS, Math.floor((allowed - SPARE) / 2))
 }
 
-const memory = (pid) => inTree(pid, (each) => Number(/^Pss:\s+(\d+)/m.exec(read(each, 'smaps_rollup'))?.[1] ?? 0))
-
 const descriptors = (pid) => inTree(pid, (each) => readdirSync(`/proc/${each}/fd`).length)
-
-/** Adds up what `of` says of a process and of all below it. */
-function inTree(pid, of) {
-  const threads = readdirSync(`/proc/${pid}/task`)
-  const children = threads.flatMap((thread) => read(pid, `task/${thread}/children`).split(' ').filter(Boolean))
-  return children.reduce((total, child) => total + inTree(child, of), of(pid))
-}
-
-const read = (pid, file) => readFileSync(`/proc/${pid}/${file}`, 'utf8')

@@ -1,14 +1,14 @@
 // The command line of `npm run bench`.
 import { StepError } from '../scripts/lib/step.mjs'
 
-export const WORKLOADS = ['W1', 'W2', 'W3', 'W4', 'W5', 'W6', 'W7', 'W8', 'W9']
+export const WORKLOADS = ['W1', 'W2', 'W3', 'W4', 'W5', 'W6', 'W7', 'W8', 'W9', 'W10', 'W11']
 
 const USAGE = `npm run bench -- [--quick] [--rounds N] [--only W1,W3] [--contenders tabport,node-plain]
 
   --quick         2 rounds, few starts and page loads: shows that everything runs, not how fast
   --rounds N      rounds of each workload (8)
   --only LIST     some of W1 requests, W2 bodies, W3 tunnels, W4 WebSocket, W5 memory, W6 start, W7 HTTP/2, W8 busy host,
-                  W9 modules in Chromium
+                  W9 modules in Chromium, W10 gateways, W11 reverse proxies
   --contenders L  some of the contenders; \`direct\` is always measured
 
 Only a run of everything writes bench/results.json and docs/BENCHMARKS.md; any other writes to .cache/bench/.`

@@ -9,5 +9,8 @@ export const target = path.join(home, 'target')
 /** One of our own programs, as `cargo build --release` leaves it. */
 export const program = (name) => path.join(target, 'release', name)
 
+/** One of the repository's own programs, as its workspace builds it for release. */
+export const door = (name) => inRoot('target', 'release', name)
+
 /** Runs a contender that is written in JavaScript. */
 export const runtime = inRoot('bench', 'hosts', 'run.mjs')

@@ -8,7 +8,12 @@ import { home } from './paths.mjs'
 
 /** Newer ones need their figures looked at anew. */
 const NPM = { 'proxy-chain': '3.0.1', mockttp: '4.6.5' }
-const BINARIES = { squid: 'usr/sbin/squid', tinyproxy: 'usr/bin/tinyproxy' }
+const BINARIES = {
+  squid: 'usr/sbin/squid',
+  tinyproxy: 'usr/bin/tinyproxy',
+  nginx: 'usr/sbin/nginx',
+  haproxy: 'usr/sbin/haproxy',
+}
 
 const npmHome = path.join(home, 'npm')
 const debianHome = path.join(home, 'debian')
@@ -75,7 +80,9 @@ const systemBinary = (name) => existsSync(path.join('/', BINARIES[name]))
 export function debianPeer(name) {
   const root = systemBinary(name) ? '/' : path.join(debianHome, name)
   const libraries = path.join(root, 'usr', 'lib')
-  const triplets = root === '/' ? [] : readdirSync(libraries).filter((entry) => entry.includes('-linux-'))
+  // A package that needs no library has no such folder.
+  const triplets =
+    root === '/' || !existsSync(libraries) ? [] : readdirSync(libraries).filter((entry) => entry.includes('-linux-'))
   const directory = path.join(home, 'run', name)
   mkdirSync(directory, { recursive: true })
   return {
@@ -93,8 +100,9 @@ export function peerVersions(names) {
     if (name in NPM) return npmVersion(name)
     if (!(name in BINARIES)) return undefined
     const { bin, env } = debianPeer(name)
-    const command = [`LD_LIBRARY_PATH=${env.LD_LIBRARY_PATH ?? ''}`, bin, '-v']
-    return /\d+\.\d+(\.\d+)?/.exec(ask('env', command) ?? '')?.[0]
+    // nginx says it on standard error.
+    const command = ['-c', 'LD_LIBRARY_PATH="$1" "$0" -v 2>&1', bin, env.LD_LIBRARY_PATH ?? '']
+    return /\d+\.\d+(\.\d+)?/.exec(ask('sh', command) ?? '')?.[0]
   }
   return Object.fromEntries(names.map((name) => [name, version(name)]).filter(([, found]) => found))
 }

@@ -1,5 +1,6 @@
 // The plot: one panel for each workload, one bar for each contender, its whisker from the smallest round to the
 // largest. Plain SVG, with colours for a light and a dark page.
+import { spread } from './statistics.mjs'
 
 const WIDTH = 880
 const COLUMNS = 2
@@ -10,6 +11,7 @@ const FIGURE = 48
 const ROW = 20
 const BAR = 12
 const TITLE = 44
+const OURS = /^(tabport|cmux-proxy|headroom-proxy)/
 
 const STYLE = `
   text { font: 12px system-ui, sans-serif; fill: #24292f }
@@ -35,6 +37,8 @@ export function plot(results) {
     ...memoryPanel(results),
     ...busyPanel(results),
     ...modulePanels(results),
+    ...residentPanel(results),
+    ...bodyPanels(results),
   ]
   const rows = Array.from({ length: Math.ceil(panels.length / COLUMNS) }, (_, row) =>
     panels.slice(row * COLUMNS, (row + 1) * COLUMNS),
@@ -50,13 +54,20 @@ export function plot(results) {
   return `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" ${label}>\n<style>${STYLE}\n</style>\n${drawn.join('\n')}\n</svg>\n`
 }
 
-function ratioPanel({ title, contenders }) {
+function ratioPanel({ title, contenders, shown }) {
+  if (shown === 'added') return addedPanel(title, contenders)
   const hasDirect = contenders.direct !== undefined
   const bars = Object.entries(contenders)
     .filter(([name]) => name !== 'direct')
     .map(([name, one]) => ({ name, ...(hasDirect ? one.toDirect : thousands(one.rate)) }))
   const note = hasDirect ? 'ratio to direct, longer is better' : 'thousand requests a second, longer is better'
   return { title, note, bars: bars.sort((a, b) => b.median - a.median) }
+}
+
+function addedPanel(title, contenders) {
+  const others = Object.entries(contenders).filter(([name]) => name !== 'direct')
+  const bars = others.map(([name, { added }]) => ({ name, ...spread(added) }))
+  return { title, note: 'µs added at the median, shorter is better', bars: ascending(bars) }
 }
 
 function memoryPanel({ memory }) {
@@ -80,6 +91,21 @@ function modulePanels({ modules }) {
   })
 }
 
+function residentPanel({ resident }) {
+  if (!resident) return []
+  const bars = Object.entries(resident).map(([name, { idle }]) => ({ name, median: idle.pss / 1024 }))
+  return [{ title: 'Memory of an idle gateway', note: 'MiB (PSS), shorter is better', bars: ascending(bars) }]
+}
+
+function bodyPanels({ bodies }) {
+  if (!bodies) return []
+  const proxies = Object.entries(bodies).filter(([name]) => name !== 'direct')
+  return ['down', 'up'].map((way) => {
+    const bars = proxies.map(([name, one]) => ({ name, median: one[way].cpu }))
+    return { title: `Reverse proxy: 1 GiB ${way}`, note: 'seconds of CPU, shorter is better', bars: ascending(bars) }
+  })
+}
+
 const ascending = (bars) => bars.sort((a, b) => a.median - b.median)
 const thousands = ({ median, min, max }) => ({ median: median / 1000, min: min / 1000, max: max / 1000 })
 const height = ({ bars }) => TITLE + bars.length * ROW
@@ -99,7 +125,7 @@ function drawBar({ name, median, min = median, max = median }, y, scale) {
   const whisker = `<line class="whisker" x1="${LABEL + scale(min)}" x2="${LABEL + scale(max)}" y1="${middle}" y2="${middle}"/>`
   return [
     `<text x="${LABEL - 6}" y="${middle + 4}" text-anchor="end">${name}</text>`,
-    `<rect class="bar${name.startsWith('tabport') ? ' ours' : ''}" x="${LABEL}" y="${y}" width="${scale(median)}" height="${BAR}"/>`,
+    `<rect class="bar${OURS.test(name) ? ' ours' : ''}" x="${LABEL}" y="${y}" width="${scale(median)}" height="${BAR}"/>`,
     max > min ? whisker : '',
     `<text x="${LABEL + scale(max) + 6}" y="${middle + 4}">${Number(median.toPrecision(2))}</text>`,
   ].join('')

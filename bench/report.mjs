@@ -86,16 +86,41 @@ export function moduleRows({ delays, ways }) {
   return [header, ...rows]
 }
 
+export function residentRows(resident) {
+  const header = ['contender', ...['idle', 'after the load'].flatMap((when) => [`${when}, RSS MiB`, 'PSS', 'its own'])]
+  const cells = ({ rss, pss, own }) => [rss, pss, own].map((kib) => figure(kib / 1024))
+  const rows = Object.entries(resident).map(([name, { idle, after }]) => [name, ...cells(idle), ...cells(after)])
+  return [header, ...rows]
+}
+
+export function bodyRows(bodies) {
+  const header = [
+    'contender',
+    ...['down', 'up'].flatMap((way) => [`${way}, B/s`, 'CPU, s/GiB']),
+    'memory grows by, MiB',
+  ]
+  const cells = ({ rate, cpu }) => [large(rate?.median), figure(cpu)]
+  const rows = Object.entries(bodies).map(([name, { down, up, grownKiB }]) => [
+    name,
+    ...cells(down),
+    ...cells(up),
+    figure(grownKiB / 1024),
+  ])
+  return [header, ...rows]
+}
+
 /** Every table of a run, with its title. */
 export function tables(results) {
   const rounds = results.workloads.map((workload) => [`${workload.id} ${workload.title}`, contenderRows(workload)])
-  const { memory, startup, busy, modules } = results
+  const { memory, startup, busy, modules, resident, bodies } = results
   return [
     ...rounds,
     ...(memory ? [['W5 Idle tunnels', memoryRows(memory)]] : []),
     ...(startup ? [['W6 Start, in a fresh Node process', startupRows(startup)]] : []),
     ...(busy ? [['W8 The host’s main thread away for 20 ms of every 40', busyRows(busy)]] : []),
     ...(modules ? [['W9 A page of 300 modules, in Chromium', moduleRows(modules)]] : []),
+    ...(resident ? [['W10 Gateway: memory', residentRows(resident)]] : []),
+    ...(bodies ? [['W11 Reverse proxy: a body of 1 GiB', bodyRows(bodies)]] : []),
   ]
 }
 

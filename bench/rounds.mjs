@@ -8,7 +8,8 @@ import { paired, spread, sum } from './statistics.mjs'
 const ROUND = ['--warm-ms', '80', '--ms', '300']
 /** Long enough for a contender in JavaScript to be compiled. */
 const FIRST = ['--warm-ms', '500', '--ms', '300']
-const DIRECT = { name: 'direct', load: [] }
+/** The origin itself, without a proxy. */
+export const DIRECT = { name: 'direct', load: [] }
 /** Of all messages: more, and what was measured is something else. */
 const BEARABLE_ERRORS = 0.001
 const ATTEMPTS = 3
@@ -17,12 +18,13 @@ const ATTEMPTS = 3
 export const measure = (load, target, origin, times = ROUND) =>
   ask(program('load'), [...load, '--origin', origin.ports.join(','), ...target.load, ...times])
 
-/** Measures one workload. `notes` collects who could not take part, and why. */
+/** Measures one workload with those that do what it is about. `notes` collects who could not take part, and why. */
 export async function runWorkload(workload, contenders, rounds, origin, notes) {
-  const able = contenders.filter(({ cannot = [] }) => !cannot.includes(workload.key))
+  const { kind = 'forward' } = workload
+  const able = contenders.filter((each) => each.kind === kind && !each.cannot?.includes(workload.key))
   const targets = workload.withoutDirect ? [] : [DIRECT]
   try {
-    targets.push(...(await startAll(able, notes)))
+    targets.push(...(await startAll(able, origin, notes)))
     const fit = await fitForIt(workload, targets, origin, notes)
     const samples = Object.fromEntries(fit.map(({ name }) => [name, []]))
     for (let round = 0; round < rounds; round++) {
@@ -82,8 +84,8 @@ function summary(workload, samples, notes) {
       cpu: cost(workload, samples[name]),
     }
   }
-  const { id, key, title, unit } = workload
-  return { id, key, title, unit, costUnit: workload.cost, contenders }
+  const { id, key, title, unit, shown } = workload
+  return { id, key, title, unit, shown, costUnit: workload.cost, contenders }
 }
 
 /** CPU time over all rounds: one alone is too short for a clock of 10 ms. */

@@ -1,4 +1,5 @@
 // What the load does in each workload, and what counts as its speed and its cost.
+import { WORKSPACES } from './gateways.mjs'
 
 const MIB = 1024 * 1024
 const GIB = 1024 * MIB
@@ -9,7 +10,10 @@ const perByte = (amount) => ({ unit: 'B/s', amount, cost: 's/GiB', costOf: GIB }
 const down = perByte((sample) => sample.down)
 const up = perByte((sample) => sample.up)
 
-/** Measured in rounds, each beside the others. `ids` are those of `--only`. */
+/**
+ * Measured in rounds, each beside the others. An `id` is one of `--only`, `kind` says whose business it is, where that is
+ * not forward proxies', and `shown` what the plot shows, where that is not the rate.
+ */
 export const WORKLOADS = [
   { id: 'W1', key: 'get64', title: 'GET 1 KiB, 64 connections', load: get(64, 1024), ...perOp },
   { id: 'W1', key: 'get1', title: 'GET 1 KiB, 1 connection', load: get(1, 1024), ...perOp },
@@ -33,6 +37,31 @@ export const WORKLOADS = [
     load: ['h2', '--connections', '8', '--streams', '32', '--down', '1024'],
     // The origin speaks HTTP/1.1 only.
     withoutDirect: true,
+    ...perOp,
+  },
+  {
+    id: 'W10',
+    key: 'gateway',
+    kind: 'gateway',
+    title: 'Gateway: GET 1 KiB, 64 connections, two workspaces in turn',
+    load: [...get(64, 1024), '--workspaces', Object.keys(WORKSPACES).join(',')],
+    ...perOp,
+  },
+  {
+    id: 'W11',
+    key: 'reverse',
+    kind: 'reverse',
+    title: 'Reverse proxy: GET 1 KiB, 64 connections',
+    load: get(64, 1024),
+    ...perOp,
+  },
+  {
+    id: 'W11',
+    key: 'events',
+    kind: 'reverse',
+    title: 'Reverse proxy: first event of a stream, 8 connections',
+    load: ['events', '--connections', '8', '--open-ms', '20'],
+    shown: 'added',
     ...perOp,
   },
 ]

@@ -1,6 +1,7 @@
 // Measures tabport beside other proxies; docs/BENCHMARKS.md says how. `npm run bench -- --quick` for a first look.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { runBodies } from '../bench/bodies.mjs'
 import { runBusy } from '../bench/busy.mjs'
 import { Child } from '../bench/children.mjs'
 import { provideChromium } from '../bench/chromium.mjs'
@@ -15,6 +16,7 @@ import { home, manifest, program, target } from '../bench/paths.mjs'
 import { providePeers } from '../bench/peers.mjs'
 import { plot } from '../bench/plot.mjs'
 import { asText, goalRows, tables } from '../bench/report.mjs'
+import { runResident } from '../bench/resident.mjs'
 import { runWorkload } from '../bench/rounds.mjs'
 import { runStartup } from '../bench/startup.mjs'
 import { WORKLOADS } from '../bench/workloads.mjs'
@@ -25,12 +27,17 @@ import { bin, quiet } from './lib/run.mjs'
 import { main, StepError, step } from './lib/step.mjs'
 import { checkToolchain } from './lib/toolchain.mjs'
 
+/** Whose business a workload is, where that is not forward proxies'. */
+const KINDS = { W10: 'gateway', W11: 'reverse' }
+
 await main(async () => {
   if (process.platform !== 'linux') throw new StepError('The bench reads /proc: it runs on Linux only.')
-  const names = CONTENDERS.map(({ name }) => name)
+  const names = [...new Set(CONTENDERS.map(({ name }) => name))]
   const options = readOptions(process.argv.slice(2), names)
-  const missing = await prepare(options)
-  const contenders = CONTENDERS.filter(({ name }) => options.contenders.includes(name) && !missing[name])
+  const kinds = new Set(options.only.map((id) => KINDS[id] ?? 'forward'))
+  const chosen = CONTENDERS.filter(({ name, kind }) => options.contenders.includes(name) && kinds.has(kind))
+  const missing = await prepare(chosen, options)
+  const contenders = chosen.filter(({ name }) => !missing[name])
   const notes = Object.entries(missing).map(([name, why]) => `${name} could not be had: ${why}`)
   const began = Date.now()
   const figures = await measureAll(options, contenders, missing, notes)
@@ -44,15 +51,18 @@ await main(async () => {
 })
 
 /** Builds and fetches all that takes part. Returns why, by name, for those that cannot. */
-async function prepare({ contenders, only }) {
+async function prepare(contenders, { only }) {
   await step('toolchain', () => checkToolchain())
   await step('npm packages', installPackages)
-  await step('native addon', buildAddon)
+  if (contenders.some(({ kind }) => kind === 'forward')) await step('native addon', buildAddon)
+  for (const { door } of contenders.filter(({ door }) => door)) {
+    await step(door, () => quiet('cargo', ['build', '--release', '--locked', '--package', door]))
+  }
   const build = ['build', '--release', '--locked', '--manifest-path', manifest, '--target-dir', target]
   await step('load, origin and our own contenders', () => quiet('cargo', build))
   let missing = {}
   await step('peers and browser', async () => {
-    missing = await providePeers(contenders)
+    missing = await providePeers(contenders.map(({ name }) => name))
     if (only.includes('W9')) Object.assign(missing, await provideChromium())
     return Object.keys(missing).length > 0 ? `without ${Object.keys(missing).join(', ')}` : ''
   })
@@ -63,6 +73,7 @@ async function measureAll({ only, rounds, starts, loads, quick }, contenders, mi
   const origin = new Child(program('origin'), [])
   const { ports } = await origin.answer()
   const results = { workloads: [] }
+  const of = (kind) => contenders.filter((contender) => contender.kind === kind)
   const chosen = (id, title, work) => (only.includes(id) ? step(`${id} ${title}`, work) : undefined)
   try {
     for (const workload of WORKLOADS) {
@@ -71,16 +82,22 @@ async function measureAll({ only, rounds, starts, loads, quick }, contenders, mi
       })
     }
     await chosen('W5', 'idle tunnels', async () => {
-      results.memory = await runMemory(contenders, quick, { ports }, notes)
+      results.memory = await runMemory(of('forward'), quick, { ports }, notes)
     })
     await chosen('W6', 'start', async () => {
-      results.startup = await runStartup(contenders, starts)
+      results.startup = await runStartup(of('forward'), starts)
     })
     await chosen('W8', 'busy host', async () => {
-      results.busy = await runBusy(contenders, rounds, { ports }, notes)
+      results.busy = await runBusy(of('forward'), rounds, { ports }, notes)
     })
     await chosen('W9', 'a page of 300 modules, in Chromium', async () => {
       if (!missing.chromium) results.modules = await runModules(loads, { ports })
+    })
+    await chosen('W10', 'memory of a gateway', async () => {
+      results.resident = await runResident(of('gateway'), { ports }, notes)
+    })
+    await chosen('W11', 'a body of 1 GiB through a reverse proxy', async () => {
+      results.bodies = await runBodies(of('reverse'), rounds, { ports }, notes)
     })
   } finally {
     await origin.stop()

@@ -1,4 +1,5 @@
-//! The origin: fast enough that it is never what is measured. It prints its ports, and ends with its parent.
+//! The origin: fast enough that it is never what is measured. It prints its ports, and ends with its parent. The first
+//! port is also there in two workspaces, which gateways lead to.
 //!
 //! The first byte of a connection says what it is: a request (`GET`, `POST`; a body of as many bytes as its
 //! path says, a part of a page for a browser, or a WebSocket's upgrade), an echo (`E`), bytes without end (`D`),
@@ -21,8 +22,11 @@ use conversation::Conversation;
 #[path = "origin/page.rs"]
 mod page;
 
+/// Where the first workspaces of a gateway have their servers.
+const WORKSPACES: [Ipv4Addr; 2] = [Ipv4Addr::new(127, 18, 0, 1), Ipv4Addr::new(127, 18, 0, 2)];
 /// Tunnels to one port alone would use up a proxy's own ports.
 const PORTS: usize = 8;
+const LISTENERS: usize = PORTS + WORKSPACES.len();
 
 fn main() -> io::Result<()> {
     end_with_parent();
@@ -49,11 +53,9 @@ struct Origin {
 impl Origin {
     fn new() -> io::Result<Self> {
         let poll = Poll::new()?;
-        let mut listeners = Vec::new();
-        for index in 0..PORTS {
-            let mut listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into())?;
-            poll.registry().register(&mut listener, Token(index), Interest::READABLE)?;
-            listeners.push(listener);
+        let mut listeners = listeners()?;
+        for (index, listener) in listeners.iter_mut().enumerate() {
+            poll.registry().register(listener, Token(index), Interest::READABLE)?;
         }
         Ok(Self {
             poll,
@@ -69,7 +71,7 @@ impl Origin {
 
     fn ports(&self) -> io::Result<Vec<String>> {
         let port = |listener: &TcpListener| Ok(listener.local_addr()?.port().to_string());
-        self.listeners.iter().map(port).collect()
+        self.listeners.iter().take(PORTS).map(port).collect()
     }
 
     fn turn(&mut self) -> io::Result<()> {
@@ -82,7 +84,7 @@ impl Origin {
             self.serve(index, true, true);
         }
         for event in &events {
-            match event.token().0.checked_sub(PORTS) {
+            match event.token().0.checked_sub(LISTENERS) {
                 None => self.accept(event.token().0)?,
                 Some(index) => {
                     let ending = event.is_read_closed() || event.is_error();
@@ -132,7 +134,7 @@ impl Origin {
         });
         let mut link = Link::new(stream);
         let interest = Interest::READABLE | Interest::WRITABLE;
-        self.poll.registry().register(&mut link.stream, Token(index + PORTS), interest)?;
+        self.poll.registry().register(&mut link.stream, Token(index + LISTENERS), interest)?;
         self.connections[index] = Some((link, Conversation::default()));
         Ok(())
     }
@@ -152,6 +154,17 @@ impl Origin {
             }
         }
     }
+}
+
+fn listeners() -> io::Result<Vec<TcpListener>> {
+    let bind = |host, port| TcpListener::bind((host, port).into());
+    let mut listeners: Vec<_> =
+        (0..PORTS).map(|_| bind(Ipv4Addr::LOCALHOST, 0)).collect::<io::Result<_>>()?;
+    let port = listeners[0].local_addr()?.port();
+    for workspace in WORKSPACES {
+        listeners.push(bind(workspace, port)?);
+    }
+    Ok(listeners)
 }
 
 fn converse(

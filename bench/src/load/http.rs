@@ -1,6 +1,9 @@
 //! One request after the other on a connection that is kept alive; another one if the proxy closes it.
+//!
+//! Where there are several heads they are sent in turn: a gateway is then asked for one workspace after the other.
 
 use std::io;
+use std::rc::Rc;
 use std::time::Instant;
 
 use memchr::memmem;
@@ -10,7 +13,9 @@ use super::{Next, Talk};
 use crate::link::Link;
 
 pub struct Http {
-    head: Vec<u8>,
+    heads: Rc<[Vec<u8>]>,
+    /// Which head is sent next.
+    turn: usize,
     up: u64,
     since: Instant,
     answer: Answer,
@@ -32,10 +37,11 @@ enum Answer {
 }
 
 impl Http {
-    /// `head` is the request's head; a body of `up` bytes follows it.
-    pub fn new(head: Vec<u8>, up: u64) -> Self {
+    /// `heads` are the requests' heads, the first to be sent at `turn`; a body of `up` bytes follows each.
+    pub fn new(heads: Rc<[Vec<u8>]>, turn: usize, up: u64) -> Self {
         Self {
-            head,
+            heads,
+            turn,
             up,
             since: Instant::now(),
             answer: Answer::Head(Vec::new()),
@@ -46,7 +52,8 @@ impl Http {
     fn request(&mut self, link: &mut Link) {
         self.since = Instant::now();
         self.answer = Answer::Head(Vec::new());
-        link.send(&self.head);
+        link.send(&self.heads[self.turn % self.heads.len()]);
+        self.turn += 1;
         link.fill(self.up);
     }
 

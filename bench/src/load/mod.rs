@@ -15,6 +15,7 @@ use crate::sources::Sources;
 use tally::Tally;
 
 pub mod bulk;
+pub mod events;
 pub mod h2;
 pub mod http;
 pub mod idle;
@@ -57,7 +58,10 @@ pub struct Plan {
     pub ports: Vec<u16>,
     pub connections: usize,
     pub warm_up: Duration,
+    /// How long is measured, at most.
     pub window: Duration,
+    /// After how many messages nothing more is measured, if the window is not over before.
+    pub most: u64,
     /// Whose CPU time is measured.
     pub pid: Option<u32>,
 }
@@ -159,7 +163,7 @@ impl<'a, T: Talk, F: Fn() -> T> Driver<'a, T, F> {
 
     fn run_until(&mut self, end: Instant) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
-        while Instant::now() < end && self.tally.errors < TOO_MANY_ERRORS {
+        while Instant::now() < end && !self.is_enough() {
             let wait = if self.unfinished.is_empty() { 10 } else { 0 };
             match self.poll.poll(&mut events, Some(Duration::from_millis(wait))) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -177,6 +181,10 @@ impl<'a, T: Talk, F: Fn() -> T> Driver<'a, T, F> {
             self.unfinished = again;
         }
         Ok(())
+    }
+
+    fn is_enough(&self) -> bool {
+        self.tally.ops >= self.plan.most || self.tally.errors >= TOO_MANY_ERRORS
     }
 
     /// Gives a connection its turn, and dials another in its place if it is over.

@@ -19,7 +19,7 @@ pub enum Conversation {
     Request(Vec<u8>),
     /// A request's body, of which so much is still to come.
     Body(u64),
-    /// A whole response, which is to be sent at that time.
+    /// A response, or the rest of one, which is to be sent at that time.
     Late(Instant, Vec<u8>),
     /// A response that goes on until the client ends it.
     Events,
@@ -119,6 +119,10 @@ fn answer(head: &[u8], link: &mut Link) -> io::Result<Conversation> {
     }
     if let Some((delay, response)) = page::part(target) {
         return Ok(Conversation::Late(Instant::now() + delay, response));
+    }
+    if let Some((delay, first, rest)) = page::stream(target) {
+        link.send(first);
+        return Ok(Conversation::Late(Instant::now() + delay, rest.to_vec()));
     }
     let size = target.rsplit(|byte| *byte == b'/').next().and_then(number);
     respond(size.ok_or(io::ErrorKind::InvalidData)?, link);

@@ -1,5 +1,5 @@
 //! What a browser is given: a page that imports modules, each as late as its path says, as if the origin were that
-//! far away; and a stream of events that stays open.
+//! far away; and a stream of events that stays open. And a stream that ends, for whoever measures its first event.
 
 use std::time::Duration;
 
@@ -23,6 +23,15 @@ pub fn part(target: &[u8]) -> Option<(Duration, Vec<u8>)> {
         _ => return None,
     };
     Some((Duration::from_millis(delay), response))
+}
+
+/// `/stream/DELAY`: what is sent at once, and what ends it so many milliseconds later.
+pub fn stream(target: &[u8]) -> Option<(Duration, &'static [u8], &'static [u8])> {
+    let delay = std::str::from_utf8(target).ok()?.strip_prefix("/stream/")?.parse().ok()?;
+    let first =
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n\
+        d\r\ndata: first\n\n\r\n";
+    Some((Duration::from_millis(delay), first, b"c\r\ndata: last\n\n\r\n0\r\n\r\n"))
 }
 
 /// The imports stand in the page itself: the browser knows of all of them at once. The icon keeps it from asking
