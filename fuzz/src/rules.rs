@@ -27,7 +27,8 @@ const HOP_BY_HOP: [&str; 8] = [
 pub type Line = (String, Vec<u8>);
 
 pub fn lines(fields: &Fields) -> Vec<Line> {
-    fields.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.to_vec())).collect()
+    let text = |name: &[u8]| String::from_utf8(name.to_ascii_lowercase()).expect("a name is text");
+    fields.iter().map(|(name, value)| (text(name), value.to_vec())).collect()
 }
 
 /// The lines of a request that go on to the upstream: all but those that end here, unchanged and in order.

@@ -1,7 +1,7 @@
 //! The field lines of a message: in order, in the case they were sent in, duplicates and all.
 //!
 //! A proxy mostly passes fields on, so they are kept as the bytes they came in and looked up by scanning: a
-//! head has few lines. The type is not `Debug`, for fields hold credentials and cookies.
+//! head has few lines. Names are shown as bytes, too: to be a string, each would be proved text at every look. The type is not `Debug`, for fields hold credentials and cookies.
 
 use bytes::Bytes;
 use hyper::HeaderMap;
@@ -51,19 +51,19 @@ impl Fields {
         }
         let mut seen = false;
         self.retain(|other, _| {
-            !other.eq_ignore_ascii_case(name) || !std::mem::replace(&mut seen, true)
+            !other.eq_ignore_ascii_case(name.as_bytes()) || !std::mem::replace(&mut seen, true)
         });
     }
 
     /// Removes every line of a field.
     pub fn remove(&mut self, name: &str) {
-        self.retain(|other, _| !other.eq_ignore_ascii_case(name));
+        self.retain(|other, _| !other.eq_ignore_ascii_case(name.as_bytes()));
     }
 
     /// Keeps the lines whose name and value are to be kept.
-    pub fn retain(&mut self, mut keep: impl FnMut(&str, &[u8]) -> bool) {
+    pub fn retain(&mut self, mut keep: impl FnMut(&[u8], &[u8]) -> bool) {
         let bytes = &self.bytes;
-        self.lines.retain(|line| keep(text(bytes, line.name), slice(bytes, line.value)));
+        self.lines.retain(|line| keep(slice(bytes, line.name), slice(bytes, line.value)));
     }
 
     /// The value of a field's first line.
@@ -92,9 +92,9 @@ impl Fields {
     }
 
     /// Names and values in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let bytes = &self.bytes;
-        self.lines.iter().map(|line| (text(bytes, line.name), slice(bytes, line.value)))
+        self.lines.iter().map(|line| (slice(bytes, line.name), slice(bytes, line.value)))
     }
 
     /// Whether there is no line.
@@ -136,10 +136,6 @@ fn slice(bytes: &[u8], span: Span) -> &[u8] {
     bytes.get(span.start..span.end).unwrap_or_default()
 }
 
-fn text(bytes: &[u8], span: Span) -> &str {
-    std::str::from_utf8(slice(bytes, span)).unwrap_or_default()
-}
-
 impl From<&HeaderMap> for Fields {
     fn from(map: &HeaderMap) -> Self {
         let bytes = map.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
@@ -172,9 +168,8 @@ mod tests {
     use super::*;
 
     fn lines(fields: &Fields) -> Vec<String> {
-        let line =
-            |(name, value): (&str, &[u8])| format!("{name}={}", String::from_utf8_lossy(value));
-        fields.iter().map(line).collect()
+        let line = |(name, value): (&[u8], &[u8])| [name, b"=", value].concat();
+        fields.iter().map(line).map(|line| String::from_utf8(line).unwrap()).collect()
     }
 
     #[test]

@@ -41,7 +41,7 @@ const NOT_IN_TRAILERS: [&str; 5] =
 /// Refuses a request that could mean something else to the next hop: one whose `Connection` options would
 /// remove what other hops decide by, or with a field that some server would take for a routing field.
 pub fn check_request(fields: &Fields) -> Result<(), ProxyError> {
-    if fields.iter().any(|(name, _)| name.contains('_') && is_routing(name)) {
+    if fields.iter().any(|(name, _)| name.contains(&b'_') && is_routing(name)) {
         return Err(ProxyError::BadRequest(
             "a field is named like a routing field, with underscores",
         ));
@@ -107,7 +107,7 @@ pub fn strip_hop_by_hop(fields: &mut Fields) {
         .filter(|option| {
             !is_one_of(&HOP_BY_HOP, option) && !is_one_of(&["close", CONTENT_LENGTH], option)
         })
-        .map(str::to_owned)
+        .map(|option| option.as_bytes().to_owned())
         .collect();
     fields.retain(|name, _| {
         !is_one_of(&HOP_BY_HOP, name) && !named.iter().any(|named| named.eq_ignore_ascii_case(name))
@@ -146,8 +146,8 @@ pub(crate) fn join_cookies(fields: &mut Fields) {
 }
 
 /// Underscores count as hyphens: there are servers that take them for the same.
-fn is_routing(name: &str) -> bool {
-    let start = name.as_bytes().get(..ROUTING_PREFIX.len()).unwrap_or_default();
+fn is_routing(name: impl AsRef<[u8]>) -> bool {
+    let start = name.as_ref().get(..ROUTING_PREFIX.len()).unwrap_or_default();
     let same = |(byte, other): (&u8, u8)| match byte {
         b'_' => other == b'-',
         byte => byte.eq_ignore_ascii_case(&other),
@@ -155,6 +155,6 @@ fn is_routing(name: &str) -> bool {
     start.len() == ROUTING_PREFIX.len() && start.iter().zip(ROUTING_PREFIX.bytes()).all(same)
 }
 
-fn is_one_of(names: &[&str], name: &str) -> bool {
-    names.iter().any(|other| other.eq_ignore_ascii_case(name))
+fn is_one_of(names: &[&str], name: impl AsRef<[u8]>) -> bool {
+    names.iter().any(|other| other.as_bytes().eq_ignore_ascii_case(name.as_ref()))
 }

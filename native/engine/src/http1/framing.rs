@@ -46,8 +46,8 @@ fn declared(fields: &Fields, version: Version) -> Result<Option<Framing>, Ambigu
     let (mut length, mut coding) = (None, None);
     for (name, value) in fields.iter() {
         let seen = match name.len() {
-            14 if name.eq_ignore_ascii_case("content-length") => &mut length,
-            17 if name.eq_ignore_ascii_case("transfer-encoding") => &mut coding,
+            14 if name.eq_ignore_ascii_case(b"content-length") => &mut length,
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => &mut coding,
             _ => continue,
         };
         if seen.replace(value).is_some() {

@@ -21,7 +21,7 @@ pub(crate) fn write_request(out: &mut BytesMut, head: &RequestHead, framing: Fra
     write_fields(out, &head.fields);
     // RFC 9110, section 10.1.4: in HTTP/1.1 the field is this hop's own.
     if head.fields.contains("te") {
-        write_field(out, "connection", b"te");
+        write_field(out, b"connection", b"te");
     }
     end_head(out, framing, &head.fields);
 }
@@ -44,7 +44,7 @@ pub(super) fn write_response(
     out.put_slice(b"\r\n");
     write_fields(out, &head.fields);
     if let Some(connection) = connection {
-        write_field(out, "connection", connection.as_bytes());
+        write_field(out, b"connection", connection.as_bytes());
     }
     end_head(out, framing, &head.fields);
 }
@@ -77,8 +77,8 @@ fn write_fields(out: &mut BytesMut, fields: &Fields) {
     }
 }
 
-fn write_field(out: &mut BytesMut, name: &str, value: &[u8]) {
-    out.put_slice(name.as_bytes());
+fn write_field(out: &mut BytesMut, name: &[u8], value: &[u8]) {
+    out.put_slice(name);
     out.put_slice(b": ");
     out.put_slice(value);
     out.put_slice(b"\r\n");
@@ -86,9 +86,9 @@ fn write_field(out: &mut BytesMut, name: &str, value: &[u8]) {
 
 fn end_head(out: &mut BytesMut, framing: Framing, fields: &Fields) {
     match framing {
-        Framing::Chunked => write_field(out, "transfer-encoding", b"chunked"),
+        Framing::Chunked => write_field(out, b"transfer-encoding", b"chunked"),
         Framing::Length(length) if length > 0 && !fields.contains("content-length") => {
-            write_field(out, "content-length", length.to_string().as_bytes());
+            write_field(out, b"content-length", length.to_string().as_bytes());
         }
         _ => {}
     }
