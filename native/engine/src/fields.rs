@@ -1,7 +1,8 @@
 //! The field lines of a message: in order, in the case they were sent in, duplicates and all.
 //!
 //! A proxy mostly passes fields on, so they are kept as the bytes they came in and looked up by scanning: a
-//! head has few lines. Names are shown as bytes, too: to be a string, each would be proved text at every look. The type is not `Debug`, for fields hold credentials and cookies.
+//! head has few lines. Names are shown as bytes, too: to be a string, each would be proved text at every look.
+//! The type is not `Debug`, for fields hold credentials and cookies.
 
 use bytes::Bytes;
 use hyper::HeaderMap;
