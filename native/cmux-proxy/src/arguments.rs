@@ -6,19 +6,22 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Parser, ValueEnum};
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use ipnet::{IpNet, Ipv4Net};
 use tabport_engine::authority::Host;
 use tabport_engine::workspace::WorkspaceNet;
 use tabport_engine::{Bind, ContextLimits, Limits, ServerCertificate, ServerOptions, Timeouts};
 
 use crate::certificate::{self, CertificateError};
+use crate::run::RunArguments;
 
 /// Leads requests to the servers of this machine's workspaces, by X-Cmux-Port-Internal and
 /// X-Cmux-Workspace-Internal, or by a host such as workspace-1-3000.localhost.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
     /// Where to listen; an address that a wildcard covers is left out
     #[arg(
         long,
@@ -66,7 +69,13 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ADDR")]
     pub(crate) admin: Option<SocketAddr>,
     /// The network in which workspaces have their addresses, with a prefix of 8 to 24 bits
-    #[arg(long, value_name = "CIDR", value_parser = workspace_net, default_value = "127.18.0.0/16")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "CIDR",
+        value_parser = workspace_net,
+        default_value = "127.18.0.0/16"
+    )]
     pub(crate) workspace_net: WorkspaceNet,
     /// How long what is in flight may take to end after SIGTERM or SIGINT
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "30s")]
@@ -95,6 +104,12 @@ pub(crate) struct Arguments {
     /// How the log on standard error looks; `RUST_LOG` says what is in it
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
+}
+
+/// What to do other than being a gateway.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(RunArguments),
 }
 
 /// How log lines look.

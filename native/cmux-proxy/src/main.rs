@@ -1,5 +1,6 @@
 //! `cmux-proxy`, the workspace gateway: a thin door that turns flags and environment into the engine's options,
-//! says where it listens, and lets signals end it.
+//! says where it listens, and lets signals end it. `cmux-proxy run` is a command beside it: it starts a program in a
+//! workspace.
 //!
 //! It ends with 0 once it has been told to and everything in flight has ended, or the limit for that is over; with
 //! 1 where it cannot start, or a second signal leaves it no time; with 2 for arguments that make no sense.
@@ -9,6 +10,7 @@ mod arguments;
 mod certificate;
 mod log;
 mod metrics;
+mod run;
 mod signals;
 mod token;
 
@@ -22,7 +24,7 @@ use thiserror::Error;
 use tokio::runtime;
 
 use admin::{Admin, Health};
-use arguments::Arguments;
+use arguments::{Arguments, Command};
 use certificate::CertificateError;
 use metrics::Metrics;
 use signals::{Signal, Signals};
@@ -47,8 +49,11 @@ enum Failure {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(Command::Run(run)) = &arguments.command {
+        return run::run(run, arguments.workspace_net);
+    }
     log::start(arguments.log_format);
-    match run(&arguments) {
+    match serve(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
@@ -57,12 +62,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> Result<(), Failure> {
+fn serve(arguments: &Arguments) -> Result<(), Failure> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(arguments))
+    runtime.block_on(serve_until_told(arguments))
 }
 
-async fn serve(arguments: &Arguments) -> Result<(), Failure> {
+async fn serve_until_told(arguments: &Arguments) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let source = Source::of(arguments.auth_token_file.as_deref());
     let server = Server::start(options(arguments, &source)?)?;

@@ -25,6 +25,7 @@ pub(crate) fn program(arguments: &[&str]) -> Command {
         "CMUX_UPSTREAM_HOST",
         "CMUX_ALLOW_DEFAULT_UPSTREAM",
         "CMUX_AUTH_TOKEN",
+        "CMUX_PRELOAD_LIBRARY",
         "RUST_LOG",
     ] {
         command.env_remove(variable);

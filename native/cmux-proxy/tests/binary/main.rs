@@ -17,6 +17,14 @@ mod gateway;
 mod harness;
 mod isolation;
 mod listen;
+#[cfg(target_os = "linux")]
+mod run;
+#[cfg(target_os = "linux")]
+mod run_refusals;
+#[cfg(target_os = "linux")]
+mod run_servers;
+#[cfg(target_os = "linux")]
+mod run_sockets;
 mod signals;
 #[path = "../../../engine/tests/wire/stream.rs"]
 #[allow(dead_code, reason = "the engine's tests use more of it")]
@@ -25,3 +33,5 @@ mod tls;
 #[path = "../../../engine/tests/wire/tls_client.rs"]
 #[allow(dead_code, reason = "the engine's tests use more of it")]
 mod tls_client;
+#[cfg(target_os = "linux")]
+mod workspace;
