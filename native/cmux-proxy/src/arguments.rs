@@ -14,6 +14,8 @@ use tabport_engine::{Bind, ContextLimits, Limits, ServerCertificate, ServerOptio
 
 use crate::certificate::{self, CertificateError};
 use crate::run::RunArguments;
+#[cfg(target_os = "linux")]
+use crate::run::relay::RelayArguments;
 
 /// Leads requests to the servers of this machine's workspaces, by X-Cmux-Port-Internal and
 /// X-Cmux-Workspace-Internal, or by a host such as workspace-1-3000.localhost.
@@ -110,6 +112,9 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(RunArguments),
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    Relay(RelayArguments),
 }
 
 /// How log lines look.

@@ -49,11 +49,17 @@ enum Failure {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if let Some(Command::Run(run)) = &arguments.command {
-        return run::run(run, arguments.workspace_net);
+    match &arguments.command {
+        Some(Command::Run(run)) => run::run(run, arguments.workspace_net),
+        #[cfg(target_os = "linux")]
+        Some(Command::Relay(relay)) => run::relay::relay(relay),
+        None => be_a_gateway(&arguments),
     }
+}
+
+fn be_a_gateway(arguments: &Arguments) -> ExitCode {
     log::start(arguments.log_format);
-    match serve(&arguments) {
+    match serve(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");

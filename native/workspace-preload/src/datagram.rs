@@ -189,7 +189,9 @@ unsafe fn addressed(fd: c_int, message: *const msghdr) -> Option<Address> {
 /// The same message to another address, which must live as long as it does.
 fn with_address(message: &msghdr, address: &Address) -> msghdr {
     let (name, length) = address.raw();
-    msghdr { msg_name: name.cast_mut().cast(), msg_namelen: length, ..*message }
+    let mut changed = *message;
+    (changed.msg_name, changed.msg_namelen) = (name.cast_mut().cast(), length);
+    changed
 }
 
 /// Where the address of whoever has sent a message will be.

@@ -43,18 +43,23 @@ fn installed() -> Option<PathBuf> {
     [folder.join(FILE), folder.join("../lib").join(FILE)].into_iter().find(|path| path.is_file())
 }
 
-/// The value of `LD_PRELOAD`: the library, and then what was preloaded anyway. One of another workspace, which this
-/// command was itself run in, is left out.
-pub(super) fn preload(library: &Path, present: Option<&OsStr>) -> OsString {
+/// The value of `LD_PRELOAD` with the library, and then what is preloaded anyway.
+pub(super) fn before(library: &Path, present: &OsStr) -> OsString {
     let mut value = library.as_os_str().to_owned();
-    let present = present.unwrap_or_default().as_bytes().split(|byte| is_separator(*byte));
-    for other in present.filter(|other| !other.is_empty()).map(OsStr::from_bytes) {
-        if Path::new(other).file_name() != Some(OsStr::new(FILE)) {
-            value.push(":");
-            value.push(other);
-        }
+    let others = others(present);
+    if !others.is_empty() {
+        value.push(":");
+        value.push(others);
     }
     value
+}
+
+/// The value of `LD_PRELOAD` without the library of a workspace that this command was itself run in.
+pub(super) fn others(present: &OsStr) -> OsString {
+    let names = present.as_bytes().split(|byte| is_separator(*byte)).map(OsStr::from_bytes);
+    let is_other = |name: &&OsStr| Path::new(name).file_name() != Some(OsStr::new(FILE));
+    let others: Vec<_> = names.filter(|name| !name.is_empty()).filter(is_other).collect();
+    others.join(OsStr::new(":"))
 }
 
 /// What the dynamic loader separates names by.
@@ -69,12 +74,11 @@ mod tests {
     #[test]
     fn what_is_preloaded_stays_but_for_another_workspace() {
         for (present, value) in [
-            (None, "/a/libtabport_workspace.so"),
-            (Some(""), "/a/libtabport_workspace.so"),
-            (Some("/b/libx.so liby.so"), "/a/libtabport_workspace.so:/b/libx.so:liby.so"),
-            (Some("/old/libtabport_workspace.so:z.so"), "/a/libtabport_workspace.so:z.so"),
+            ("", "/a/libtabport_workspace.so"),
+            ("/b/libx.so liby.so", "/a/libtabport_workspace.so:/b/libx.so:liby.so"),
+            ("/old/libtabport_workspace.so:z.so", "/a/libtabport_workspace.so:z.so"),
         ] {
-            let preloaded = preload(Path::new("/a").join(FILE).as_path(), present.map(OsStr::new));
+            let preloaded = before(&Path::new("/a").join(FILE), OsStr::new(present));
             assert_eq!(preloaded, value, "{present:?}");
         }
     }

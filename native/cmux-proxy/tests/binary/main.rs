@@ -20,6 +20,8 @@ mod listen;
 #[cfg(target_os = "linux")]
 mod run;
 #[cfg(target_os = "linux")]
+mod run_namespaces;
+#[cfg(target_os = "linux")]
 mod run_refusals;
 #[cfg(target_os = "linux")]
 mod run_servers;

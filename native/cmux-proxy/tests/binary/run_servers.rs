@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 
 use crate::gateway::Gateway;
 use crate::harness::Origin;
-use crate::workspace::{Inside, get, inside, outcome, output, run};
+use crate::workspace::{Inside, get, inside, outcome, output, reach, run};
 
 /// Listens on a host and a port, answers with a text, and prints its port.
 const PYTHON: &str = r"
@@ -36,11 +36,11 @@ const listening = () => console.log(server.address().port)
 host ? server.listen(port, host, listening) : server.listen(port, listening)
 ";
 
-fn python<'a>(host: &'a str, port: &'a str, text: &'a str) -> [&'a str; 6] {
+pub(crate) fn python<'a>(host: &'a str, port: &'a str, text: &'a str) -> [&'a str; 6] {
     ["python3", "-c", PYTHON, host, port, text]
 }
 
-fn node<'a>(host: &'a str, port: &'a str, text: &'a str) -> [&'a str; 6] {
+pub(crate) fn node<'a>(host: &'a str, port: &'a str, text: &'a str) -> [&'a str; 6] {
     ["node", "-e", NODE, host, port, text]
 }
 
@@ -102,9 +102,7 @@ async fn a_server_on_a_shared_port_is_the_machine_s() {
     let port = free.port().to_string();
     let command = [&["--workspace", "workspace-63", "--share", &port][..], &python("", &port, "x")];
     let _server = run(&command.concat()).spawn().unwrap();
-    while TcpStream::connect(free).await.is_err() {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    reach(free).await;
     assert_eq!(get(free, "").await, "x");
 }
 

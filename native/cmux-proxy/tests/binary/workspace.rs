@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines};
+use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdout, Command};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::gateway::program;
 use crate::harness::{DEADLINE, Peer};
@@ -71,7 +73,12 @@ pub(crate) struct Inside {
 
 impl Inside {
     pub(crate) async fn start(workspace: u8, command: &[&str]) -> Self {
-        let mut child = inside(workspace, command).spawn().unwrap();
+        Self::spawn(workspace, &mut inside(workspace, command)).await
+    }
+
+    /// Waits until what is started in this workspace has printed its port.
+    pub(crate) async fn spawn(workspace: u8, command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut server = Self { child, out, address: ([127, 18, 0, workspace], 0).into() };
         let port = server.next_line().await;
@@ -101,4 +108,13 @@ pub(crate) async fn get(address: impl Into<SocketAddr>, fields: &str) -> String 
         .send(format!("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{fields}\r\n"))
         .await;
     client.response().await.1
+}
+
+/// Waits until somebody listens at an address.
+pub(crate) async fn reach(address: SocketAddr) {
+    let end = Instant::now() + DEADLINE;
+    while TcpStream::connect(address).await.is_err() {
+        assert!(Instant::now() < end, "nobody listens on {address}");
+        sleep(Duration::from_millis(5)).await;
+    }
 }

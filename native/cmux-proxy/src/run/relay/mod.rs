@@ -1,0 +1,183 @@
+//! The relay to a program in a network namespace: what the program listens on is at the workspace's address, and the
+//! ports that it shares with the machine are at its `localhost`.
+//!
+//! It is a process with two threads, one outside of the namespace and one inside. A socket belongs to where it was
+//! made, and anyone may use it: so listeners and connections are made by the thread of the one side or the other, and
+//! all that is relayed is relayed by the one inside. It ends with the program.
+
+mod listening;
+mod side;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::env;
+use std::fs::{File, read_link};
+use std::io::{self, Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU16;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::process::{Command, ExitCode};
+use std::thread;
+use std::time::Duration;
+
+use clap::Args;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use tokio::runtime::{self, Runtime};
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+use side::Side;
+
+/// How often the ports of the program are looked at: a server is reached this long after it listens.
+const PERIOD: Duration = Duration::from_millis(50);
+
+/// Relays to the network namespace of a program that `cmux-proxy run` starts
+#[derive(Debug, Args)]
+pub(crate) struct RelayArguments {
+    /// The process that enters the namespace
+    #[arg(long)]
+    program: i32,
+    /// The address of its workspace
+    #[arg(long)]
+    address: IpAddr,
+    /// Ports of the machine's localhost that are the program's, too
+    #[arg(long)]
+    share: Vec<NonZeroU16>,
+    /// Start another process that does it, and end
+    #[arg(long)]
+    detach: bool,
+}
+
+/// Relays until the program ends.
+pub(crate) fn relay(arguments: &RelayArguments) -> ExitCode {
+    let relayed = if arguments.detach { detach() } else { join(arguments) };
+    match relayed {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(format_args!("the relay to the network namespace: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn detach() -> io::Result<()> {
+    let arguments = env::args_os().skip(1).filter(|argument| argument != "--detach");
+    Command::new(env::current_exe()?).args(arguments).spawn().map(drop)
+}
+
+fn join(arguments: &RelayArguments) -> io::Result<()> {
+    if io::stdin().read(&mut [0])? == 0 {
+        // There is no namespace, and whoever asked for it has said why.
+        return Ok(());
+    }
+    let pid = Pid::from_raw(arguments.program).ok_or(io::ErrorKind::InvalidInput)?;
+    let program = pidfd_open(pid, PidfdFlags::empty())?;
+    let namespaces = format!("/proc/{}/ns", arguments.program);
+    let network = File::open(format!("{namespaces}/net"))?;
+    if read_link(format!("{namespaces}/user"))? != read_link("/proc/self/ns/user")? {
+        let user = File::open(format!("{namespaces}/user"))?;
+        move_into_link_name_space(user.as_fd(), Some(LinkNameSpaceType::User))?;
+    }
+    let outside = new_runtime()?;
+    let side = Side::of(&outside);
+    let (ended, end) = oneshot::channel();
+    thread::scope(|scope| {
+        scope.spawn(move || ended.send(relay_inside(arguments, &network, &program, side)));
+        let end = outside.block_on(end);
+        end.unwrap_or_else(|_| Err(io::Error::other("a thread has panicked")))
+    })
+}
+
+fn new_runtime() -> io::Result<Runtime> {
+    runtime::Builder::new_current_thread().enable_all().build()
+}
+
+/// What the thread inside does.
+fn relay_inside(
+    arguments: &RelayArguments,
+    network: &File,
+    program: &OwnedFd,
+    outside: Side,
+) -> io::Result<()> {
+    move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network))?;
+    let runtime = new_runtime()?;
+    let relay = Relay { inside: Side::of(&runtime), outside, address: arguments.address };
+    runtime.block_on(async {
+        relay.share(&arguments.share).await?;
+        io::stdout().write_all(b".")?;
+        io::stdout().flush()?;
+        relay.follow(&arguments.share, program).await
+    })
+}
+
+/// Whether a process has not ended.
+fn runs(process: &OwnedFd) -> io::Result<bool> {
+    let mut end = [PollFd::new(process, PollFlags::IN)];
+    Ok(poll(&mut end, Some(&Timespec::default()))? == 0)
+}
+
+/// A namespace, and what is outside of it.
+struct Relay {
+    inside: Side,
+    outside: Side,
+    address: IpAddr,
+}
+
+impl Relay {
+    /// Has ports of the machine's `localhost` in the namespace.
+    async fn share(&self, ports: &[NonZeroU16]) -> io::Result<()> {
+        for port in ports.iter().map(|port| port.get()) {
+            // Whichever of the two the program tries, it is answered by what the machine has.
+            let both = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+            let both = both.map(|localhost| SocketAddr::new(localhost, port));
+            for address in both {
+                let listener = self.inside.listen(address).await?;
+                tokio::spawn(side::lead(listener, self.outside.clone(), both.to_vec()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Has what the program listens on at the workspace's address, for as long as it listens; until it ends.
+    async fn follow(&self, shared: &[NonZeroU16], program: &OwnedFd) -> io::Result<()> {
+        let mut led: HashMap<SocketAddr, Option<AbortHandle>> = HashMap::new();
+        while runs(program)? {
+            let mut listening = listening::here()?;
+            listening.retain(|address| shared.iter().all(|port| port.get() != address.port()));
+            led.retain(|address, task| {
+                let stays = listening.contains(address);
+                task.iter().filter(|_| !stays).for_each(AbortHandle::abort);
+                stays
+            });
+            for address in listening {
+                if let Entry::Vacant(entry) = led.entry(address) {
+                    entry.insert(self.lead(address).await);
+                }
+            }
+            tokio::time::sleep(PERIOD).await;
+        }
+        Ok(())
+    }
+
+    /// Leads from the workspace's address to one inside, if nobody else is there.
+    async fn lead(&self, to: SocketAddr) -> Option<AbortHandle> {
+        let address = SocketAddr::new(self.address, to.port());
+        match self.outside.listen(address).await {
+            Ok(listener) => {
+                let led = tokio::spawn(side::lead(listener, self.inside.clone(), vec![to]));
+                Some(led.abort_handle())
+            }
+            Err(error) => {
+                complain(format_args!("cannot listen on {address} for the program: {error}"));
+                None
+            }
+        }
+    }
+}
+
+fn complain(what: std::fmt::Arguments<'_>) {
+    // There is nobody else to tell.
+    let _ = writeln!(io::stderr(), "cmux-proxy: {what}");
+}

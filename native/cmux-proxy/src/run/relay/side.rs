@@ -1,0 +1,50 @@
+//! One side of a namespace: where listeners and connections are made. Whatever runs on a side's runtime makes its
+//! sockets there.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Handle, Runtime};
+
+/// How long to wait where no connection can be accepted, for want of descriptors.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A thread, by the runtime that it runs.
+#[derive(Clone)]
+pub(super) struct Side(Handle);
+
+impl Side {
+    pub(super) fn of(runtime: &Runtime) -> Self {
+        Self(runtime.handle().clone())
+    }
+
+    pub(super) async fn listen(&self, address: SocketAddr) -> io::Result<TcpListener> {
+        self.0.spawn(TcpListener::bind(address)).await?
+    }
+
+    /// Connects to the first of these addresses that takes it.
+    async fn connect(&self, addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+        self.0.spawn(async move { TcpStream::connect(&*addresses).await }).await?
+    }
+}
+
+/// Takes connections from one side to one of these addresses on the other.
+pub(super) async fn lead(listener: TcpListener, to: Side, addresses: Vec<SocketAddr>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => drop(tokio::spawn(relay(stream, to.clone(), addresses.clone()))),
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
+/// Relays a connection until both sides have ended it; one that leads nowhere ends at once.
+async fn relay(mut downstream: TcpStream, to: Side, addresses: Vec<SocketAddr>) -> io::Result<()> {
+    let mut upstream = to.connect(addresses).await?;
+    downstream.set_nodelay(true)?;
+    upstream.set_nodelay(true)?;
+    copy_bidirectional(&mut downstream, &mut upstream).await.map(drop)
+}
