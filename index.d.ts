@@ -277,6 +277,11 @@ export interface GatewayRoute {
   /** The workspace the gateway is to look in. */
   workspace?: string
   /**
+   * The gateway's token, where it asks for one: a word of visible ASCII characters. The gateway alone is sent it, in
+   * `Proxy-Authorization`, and in clear unless its origin is `https:`; pages, servers, events and errors never see it.
+   */
+  cmuxProxyToken?: string
+  /**
    * Loopback authorities that stay on the user's own machine, such as `localhost:5173`; all others follow the
    * route. A host and a port, compared as they are parsed: `127.0.0.1:5173` is another.
    */

@@ -220,6 +220,24 @@ describe('createContext', () => {
     await refuses(() => proxy.createContext(1, wrong(route)), INVALID_ROUTE, name)
   })
 
+  test.each(['', 's3cret word', 's3cret\r\nX: y', 's3crét', 53, ['s3cret'], { s3cret: 1 }, null])(
+    'cmuxProxyToken: refuses %j, and does not repeat it',
+    async (cmuxProxyToken) => {
+      const proxy = await startProxy()
+      const route = { cmuxProxyOrigin: 'http://127.0.0.1:1', cmuxProxyToken }
+      const refused = () => proxy.createContext(1, wrong(route))
+      await refuses(refused, INVALID_ROUTE, 'route.cmuxProxyToken must be')
+      expect(refused).toThrow(expect.not.objectContaining({ message: expect.stringMatching(/s3cr|53/) }))
+    },
+  )
+
+  test('cmuxProxyToken: refuses one without a gateway', async () => {
+    const proxy = await startProxy()
+    const route = { upstream: 'http://127.18.0.1:{port}', cmuxProxyToken: 's3cret' }
+    await refuses(() => proxy.createContext(1, wrong(route)), INVALID_ROUTE, 'route')
+    await refuses(() => proxy.createContext(1, wrong({ cmuxProxyToken: 's3cret' })), INVALID_ROUTE, 'cmuxProxyOrigin')
+  })
+
   test('a refused route leaves the context that was there', async () => {
     const proxy = await startProxy()
     const context = proxy.createContext(1)

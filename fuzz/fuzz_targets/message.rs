@@ -6,6 +6,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use tabport_engine::Token;
 use tabport_engine::decide::{Action, Scope, forward_proxy};
 use tabport_engine::fields::Fields;
 use tabport_engine::fuzzing;
@@ -89,12 +90,23 @@ fn check_passed_on(head: RequestHead, upstream: &Upstream) {
     assert!(matches!(hosts[..], [_]), "{} Host fields", hosts.len());
     let own = |(name, _): &rules::Line| name.starts_with("x-cmux-");
     assert_eq!(lines.iter().any(own), upstream.routing.is_some());
-    let hidden = |(name, _): &rules::Line| {
-        ["proxy-authorization", "proxy-connection", "upgrade"].contains(&&**name)
-    };
+    check_credentials(&lines, upstream);
+    let hidden = |(name, _): &rules::Line| ["proxy-connection", "upgrade"].contains(&name.as_str());
     assert!(!lines.iter().any(hidden), "a field of this hop is passed on");
     // RFC 9110, section 10.1.4: TE is of one hop, and says so.
     let te = lines.iter().any(|(name, _)| name == "te");
     let options = rules::list(&lines, "connection");
     assert_eq!(options, if te { vec!["te"] } else { vec![] });
+}
+
+/// The gateway of a route is told its token, and whoever else is asked no credentials at all.
+fn check_credentials(lines: &[rules::Line], upstream: &Upstream) {
+    let token = upstream.routing.as_ref().and_then(|routing| routing.token.clone());
+    let told: Vec<_> = lines
+        .iter()
+        .filter(|(name, _)| name == "proxy-authorization")
+        .map(|(_, value)| std::str::from_utf8(value).unwrap().strip_prefix("Bearer ").unwrap())
+        .map(|value| Token::new(value).unwrap())
+        .collect();
+    assert!(told.iter().eq(&token), "{} credentials are told", told.len());
 }

@@ -8,7 +8,7 @@ use tabport_engine::authority::Scheme;
 use tabport_engine::fields::Fields;
 use tabport_engine::head::RequestHead;
 use tabport_engine::target::Target;
-use tabport_engine::{Route, RouteFields};
+use tabport_engine::{Route, RouteFields, Token};
 
 /// More than the engine reads, and adds.
 const MOST_FIELDS: usize = 192;
@@ -32,6 +32,10 @@ pub fn route_fields(text: &str) -> RouteFields {
             "cmuxProxyOrigin" => &mut fields.cmux_proxy_origin,
             "workspace" => &mut fields.workspace,
             "upstream" => &mut fields.upstream,
+            "cmuxProxyToken" => {
+                fields.cmux_proxy_token = Token::new(value).ok();
+                continue;
+            }
             "local" => {
                 fields.local = Some(value.split(',').map(str::to_owned).collect());
                 continue;

@@ -16,7 +16,7 @@ import {
 import { type CreateTabportOptions, createTabport } from 'tabport/electron'
 
 const morph: ProxyRoute = { morphId: 'abc', scope: 'base', domainSuffix: 'preview.example' }
-const gateway: GatewayRoute = { cmuxProxyOrigin: 'http://127.0.0.1:39379', workspace: 'one' }
+const gateway: GatewayRoute = { cmuxProxyOrigin: 'http://127.0.0.1:39379', workspace: 'one', cmuxProxyToken: 's3cret' }
 const limits: ContextLimits = { tunnels: 0, breaker: { failures: 5, openMs: 1_000 } }
 const template: UpstreamRoute = { upstream: 'https://{port}-abc.preview.example', limits }
 

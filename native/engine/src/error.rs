@@ -88,6 +88,9 @@ pub enum ProxyError {
     /// The upstream's response head did not arrive in time.
     #[error("the upstream did not answer in time")]
     ResponseTimeout,
+    /// The gateway a route names has a token, and was given none, or another.
+    #[error("the gateway was given no token, or a wrong one")]
+    GatewayToken,
     /// The gateway a route names did not open the tunnel.
     #[error("the gateway refused the tunnel with {}", .0.as_u16())]
     GatewayRefused(StatusCode),

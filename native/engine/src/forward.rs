@@ -26,7 +26,7 @@ pub(crate) async fn forward(
     }
     let pool = &exchange.context().pool;
     let mut response = pool.send(exchange, upstream, &head, &mut client).await?;
-    check(&response.head)?;
+    check(&response.head, upstream)?;
     strip(&mut response.head);
     Ok(response)
 }
@@ -41,10 +41,13 @@ pub(crate) fn strip(head: &mut ResponseHead) {
 
 /// Refuses answers that would change what the client believes of this proxy: a switch of protocols nobody
 /// asked for, and a challenge, which would make a browser drop credentials that are valid.
-pub(crate) fn check(head: &ResponseHead) -> Result<(), ProxyError> {
+pub(crate) fn check(head: &ResponseHead, upstream: &Upstream) -> Result<(), ProxyError> {
     match head.status {
         StatusCode::SWITCHING_PROTOCOLS => {
             Err(ProxyError::UpstreamProtocol("it switches protocols unasked"))
+        }
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED if upstream.routing.is_some() => {
+            Err(ProxyError::GatewayToken)
         }
         StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
             Err(ProxyError::UpstreamProtocol("it asks for proxy credentials"))

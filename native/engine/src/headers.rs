@@ -127,11 +127,14 @@ pub(crate) fn address(fields: &mut Fields, upstream: &Upstream) {
     } else {
         fields.set("Host", upstream.authority_field().as_bytes());
     }
-    if let Some(Routing { asked, workspace }) = &upstream.routing {
+    if let Some(Routing { asked, workspace, token }) = &upstream.routing {
         fields.set(PORT, asked.port.to_string().as_bytes());
         fields.set(HOST_OVERRIDE, asked.to_string().as_bytes());
         if let Some(workspace) = workspace {
             fields.set(WORKSPACE, workspace.as_bytes());
+        }
+        if let Some(token) = token {
+            fields.set("Proxy-Authorization", token.bearer().as_bytes());
         }
     }
 }

@@ -46,7 +46,9 @@ fn classify(error: &ProxyError) -> (StatusCode, &'static str) {
         | ProxyError::NextProxy(NextProxyError::Timeout) => {
             (StatusCode::GATEWAY_TIMEOUT, "connection_timeout")
         }
-        ProxyError::TrustStore(_) => (StatusCode::BAD_GATEWAY, "proxy_configuration_error"),
+        ProxyError::TrustStore(_) | ProxyError::GatewayToken => {
+            (StatusCode::BAD_GATEWAY, "proxy_configuration_error")
+        }
         ProxyError::TlsCertificate(_) => (StatusCode::BAD_GATEWAY, "tls_certificate_error"),
         ProxyError::TlsProtocol(_) => (StatusCode::BAD_GATEWAY, "tls_protocol_error"),
         ProxyError::UpstreamClosed(_) => (StatusCode::BAD_GATEWAY, "connection_terminated"),

@@ -43,7 +43,7 @@ pub(crate) async fn upgrade(
     if answer.status == StatusCode::SWITCHING_PROTOCOLS {
         return switch(exchange, answer, &asked, key.as_ref(), relay);
     }
-    check(&answer)?;
+    check(&answer, upstream)?;
     if key.is_some() {
         websocket::check_refusal(answer.status)?;
     }

@@ -50,6 +50,14 @@ impl<'env> Argument<'env> {
         self.read(ValueType::String, "a string")
     }
 
+    /// A string that no failure may show, nor what is given in its place.
+    pub(crate) fn secret(&self) -> Result<String, Failure> {
+        if self.value_type() != ValueType::String {
+            return Err(self.refuse("must be a string"));
+        }
+        self.string()
+    }
+
     /// A string that parses.
     pub(crate) fn parsed<T: FromStr>(&self, expected: &str) -> Result<T, Failure> {
         let text: String = self.read(ValueType::String, expected)?;

@@ -5,7 +5,7 @@
 
 use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
-use tabport_engine::{self as engine, Route, RouteFields};
+use tabport_engine::{self as engine, Route, RouteFields, Token};
 
 use crate::argument::Argument;
 use crate::error::{Failure, INVALID_ROUTE};
@@ -35,6 +35,9 @@ pub struct GatewayRoute {
     pub cmux_proxy_origin: String,
     /// The workspace the gateway is to look in.
     pub workspace: Option<String>,
+    /// The gateway's token, where it asks for one: a word of visible ASCII characters. The gateway alone is sent it, in
+    /// `Proxy-Authorization`, and in clear unless its origin is `https:`; pages, servers, events and errors never see it.
+    pub cmux_proxy_token: Option<String>,
     /// Loopback authorities that stay on the user's own machine, such as `localhost:5173`; all others follow the
     /// route. A host and a port, compared as they are parsed: `127.0.0.1:5173` is another.
     #[napi(ts_type = "string[]")]
@@ -66,6 +69,7 @@ pub(crate) fn parse(
         "upstream",
         "cmuxProxyOrigin",
         "workspace",
+        "cmuxProxyToken",
         "morphId",
         "scope",
         "domainSuffix",
@@ -85,8 +89,14 @@ pub(crate) fn parse(
         domain_suffix: text("domainSuffix")?,
         cmux_proxy_origin: text("cmuxProxyOrigin")?,
         workspace: text("workspace")?,
+        cmux_proxy_token: fields.get("cmuxProxyToken")?.map(|field| token(&field)).transpose()?,
         upstream: text("upstream")?,
         local: fields.get("local")?.map(Argument::strings).transpose()?,
     };
     Ok((Some(Route::parse(&fields)?), limits))
+}
+
+fn token(field: &Argument<'_>) -> Result<Token, Failure> {
+    Token::new(&field.secret()?)
+        .map_err(|_| field.refuse("must be one word of visible ASCII characters"))
 }

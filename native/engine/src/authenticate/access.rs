@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use parking_lot::RwLock;
@@ -32,9 +33,9 @@ pub enum Access {
     },
 }
 
-/// A secret that clients prove to know.
+/// A secret that clients of a gateway prove to know.
 #[derive(Clone)]
-pub struct Token(Zeroizing<String>);
+pub struct Token(Arc<Zeroizing<String>>);
 
 /// The token cannot be sent in a field: it is empty, or has other than visible ASCII characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -45,7 +46,12 @@ impl Token {
     /// Takes a token.
     pub fn new(text: &str) -> Result<Self, InvalidToken> {
         let fits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-        fits.then(|| Self(Zeroizing::new(text.to_owned()))).ok_or(InvalidToken)
+        fits.then(|| Self(Arc::new(Zeroizing::new(text.to_owned())))).ok_or(InvalidToken)
+    }
+
+    /// The value of `Proxy-Authorization` that proves it.
+    pub(crate) fn bearer(&self) -> Zeroizing<String> {
+        Zeroizing::new(["Bearer ", &self.0].concat())
     }
 
     /// Compares in time that does not depend on where they differ.
@@ -67,6 +73,14 @@ impl Token {
         }
     }
 }
+
+impl PartialEq for Token {
+    fn eq(&self, other: &Self) -> bool {
+        self.is(other.0.as_bytes())
+    }
+}
+
+impl Eq for Token {}
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

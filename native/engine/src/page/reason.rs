@@ -50,6 +50,9 @@ fn what(error: &ProxyError, upstream: &Upstream, timeouts: &Timeouts) -> String 
         ProxyError::UpstreamClosed(_) => {
             format!("{origin} closed the connection before it answered.")
         }
+        ProxyError::GatewayToken => {
+            format!("The gateway {origin} wants a token, which the route has not or has wrong.")
+        }
         ProxyError::UpstreamProtocol(_) => format!("What {origin} answered is not valid HTTP."),
         ProxyError::ResponseTimeout => {
             format!("{origin} did not answer {}.", within(timeouts.response_head))
@@ -76,6 +79,7 @@ fn next(error: &ProxyError) -> &'static str {
         ProxyError::TlsProtocol(_) | ProxyError::TlsTimeout => {
             "Check that the server speaks TLS at this port; otherwise the route should say http://."
         }
+        ProxyError::GatewayToken => "Give the tab a route with the gateway's token.",
         ProxyError::UpstreamClosed(_)
         | ProxyError::UpstreamProtocol(_)
         | ProxyError::ResponseTimeout => "Look at what the server prints: it may have failed.",

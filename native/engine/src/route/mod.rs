@@ -15,6 +15,7 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
+use crate::authenticate::Token;
 use crate::authority::{Authority, Scheme};
 use crate::workspace;
 pub use provider::Provider;
@@ -36,6 +37,8 @@ pub struct RouteFields {
     pub cmux_proxy_origin: Option<String>,
     /// The workspace, for the gateway to find its address.
     pub workspace: Option<String>,
+    /// The gateway's token, where it asks for one.
+    pub cmux_proxy_token: Option<Token>,
     /// An origin with `{port}` where the port asked for goes.
     pub upstream: Option<String>,
     /// With any kind of route: the loopback authorities, `host:port`, that it leaves to the user's own machine.
@@ -54,7 +57,12 @@ enum Kind {
     /// An origin by template, `{port}` replaced. The three-field form is such a template too.
     Template(Template),
     /// A gateway that is told port and workspace in routing fields.
-    Gateway { scheme: Scheme, authority: Authority, workspace: Option<Box<str>> },
+    Gateway {
+        scheme: Scheme,
+        authority: Authority,
+        workspace: Option<Box<str>>,
+        token: Option<Token>,
+    },
 }
 
 /// Why a route is refused: which field, and what is wrong with it.
@@ -88,8 +96,9 @@ impl Route {
                 let (scheme, authority) = template.expand(asked.port);
                 (scheme, authority, None)
             }
-            Kind::Gateway { scheme, authority, workspace } => {
-                let routing = Routing { asked: asked.clone(), workspace: workspace.clone() };
+            Kind::Gateway { scheme, authority, workspace, token } => {
+                let (workspace, token) = (workspace.clone(), token.clone());
+                let routing = Routing { asked: asked.clone(), workspace, token };
                 (*scheme, authority.clone(), Some(routing))
             }
         };
@@ -103,7 +112,9 @@ impl Kind {
     fn parse(fields: &RouteFields) -> Result<Self, RouteError> {
         let morph =
             fields.morph_id.is_some() || fields.scope.is_some() || fields.domain_suffix.is_some();
-        let gateway = fields.cmux_proxy_origin.is_some() || fields.workspace.is_some();
+        let gateway = fields.cmux_proxy_origin.is_some()
+            || fields.workspace.is_some()
+            || fields.cmux_proxy_token.is_some();
         match (morph, gateway, &fields.upstream) {
             (true, false, None) => Self::morph(fields),
             (false, true, None) => Self::gateway(fields),
@@ -136,7 +147,8 @@ impl Kind {
             .fixed()
             .ok_or(refuse(FIELD, "is one origin for every port, without {port}"))?;
         let workspace = fields.workspace.as_deref().map(parse_workspace).transpose()?;
-        Ok(Self::Gateway { scheme, authority, workspace })
+        let token = fields.cmux_proxy_token.clone();
+        Ok(Self::Gateway { scheme, authority, workspace, token })
     }
 }
 

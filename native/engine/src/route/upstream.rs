@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::authenticate::Token;
 use crate::authority::{Authority, Scheme};
 
 /// The peer a request really goes to.
@@ -19,13 +20,15 @@ pub struct Upstream {
     pub loopback: Loopback,
 }
 
-/// What a gateway is told in `X-Cmux-*` fields.
+/// What a gateway is told, in `X-Cmux-*` fields and, where it asks for a token, in `Proxy-Authorization`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Routing {
     /// The loopback authority that was asked for.
     pub asked: Authority,
     /// The workspace to look in.
     pub workspace: Option<Box<str>>,
+    /// What lets us in.
+    pub token: Option<Token>,
 }
 
 /// What a gateway tells a workspace's server.

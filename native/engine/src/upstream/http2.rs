@@ -98,6 +98,10 @@ fn request(
     *request.uri_mut() = http2_uri(upstream.scheme.as_str(), &authority, &head.origin_form())?;
     *request.headers_mut() = HeaderMap::from(&head.fields);
     request.headers_mut().remove(hyper::header::HOST);
+    if let Some(token) = request.headers_mut().get_mut(hyper::header::PROXY_AUTHORIZATION) {
+        // RFC 7541, section 7.1.3: no compression is to remember it.
+        token.set_sensitive(true);
+    }
     Some(request)
 }
 

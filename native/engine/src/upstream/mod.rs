@@ -84,6 +84,7 @@ pub(crate) async fn open_tunnel(
     let answer = gateway.send(&head, &mut Client::Nobody, &proxy.timeouts, |_| {}).await;
     match answer.map_err(|failure| failure.error)?.status {
         StatusCode::OK => Ok(gateway.into_stream()),
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(ProxyError::GatewayToken),
         status => Err(ProxyError::GatewayRefused(status)),
     }
 }

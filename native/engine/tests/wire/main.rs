@@ -22,6 +22,7 @@ mod gateway_access;
 mod gateway_drain;
 mod gateway_limits;
 mod gateway_protocols;
+mod gateway_token;
 mod harness;
 mod http2;
 mod http2_streams;
