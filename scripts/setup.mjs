@@ -2,7 +2,7 @@
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { providePackages } from '../tests/conformance/http2/packages.mjs'
-import { buildAddon, buildPanickingAddon, buildTypeScript } from './lib/build.mjs'
+import { buildAddon, buildGateway, buildPanickingAddon, buildTypeScript } from './lib/build.mjs'
 import { provideElectron } from './lib/electron.mjs'
 import { installPackages } from './lib/packages.mjs'
 import { main, step } from './lib/step.mjs'
@@ -21,6 +21,7 @@ export async function setUp({ purposes = FOR_TESTS, onMissing = failMissing } = 
   await step('npm packages', installPackages)
   await step('Electron', () => provideElectron().catch((error) => onMissing(error.message)))
   await step('native addon', buildAddon)
+  await step('workspace gateway', buildGateway)
   if (purposes === FOR_TESTS) {
     await step('native addon that panics on demand', buildPanickingAddon)
     await step('Python packages', providePackages)

@@ -2,20 +2,13 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fingerprint, isStamped, stamp } from './fingerprint.mjs'
-import { demoMain, inRoot, panickingAddon } from './paths.mjs'
+import { demoMain, gatewayProgram, inRoot, panickingAddon } from './paths.mjs'
 import { bin, quiet, show } from './run.mjs'
 
 /** Written by the build of the addon, and committed. */
 const GENERATED = ['index.js', 'index.d.ts']
-const ADDON_INPUTS = [
-  'native',
-  'Cargo.toml',
-  'Cargo.lock',
-  'rust-toolchain.toml',
-  'scripts/addon.mjs',
-  'package.json',
-  ...GENERATED,
-]
+const RUST_INPUTS = ['native', 'Cargo.toml', 'Cargo.lock', 'rust-toolchain.toml']
+const ADDON_INPUTS = [...RUST_INPUTS, 'scripts/addon.mjs', 'package.json', ...GENERATED]
 const TYPESCRIPT_INPUTS = ['electron', 'tsdown.config.ts', 'tsconfig.json', 'package-lock.json']
 
 export async function buildAddon() {
@@ -35,6 +28,14 @@ export async function buildPanickingAddon() {
   mkdirSync(path.dirname(panickingAddon), { recursive: true })
   copyFileSync(inRoot('target', 'debug', libraryName('tabport_node')), panickingAddon)
   stamp('panicking-addon', fingerprint(ADDON_INPUTS))
+  return 'built'
+}
+
+/** The workspace gateway. It is built as the Rust tests build it: optimising takes longer than it is of use to them. */
+export async function buildGateway() {
+  if (existsSync(gatewayProgram) && isStamped('gateway', fingerprint(RUST_INPUTS))) return 'up to date'
+  await show('cargo', ['build', '--locked', '--package', 'cmux-proxy', '--target-dir', 'target'])
+  stamp('gateway', fingerprint(RUST_INPUTS))
   return 'built'
 }
 

@@ -9,5 +9,7 @@ export const inRoot = (...parts) => path.join(root, ...parts)
 
 export const cache = inRoot('.cache')
 export const demoMain = inRoot('dist', 'demo', 'main.cjs')
+/** The workspace gateway, for tests and the demo. */
+export const gatewayProgram = inRoot('target', 'debug', process.platform === 'win32' ? 'cmux-proxy.exe' : 'cmux-proxy')
 /** Loaded by tests/panics.test.ts. */
 export const panickingAddon = inRoot('target', 'panics', 'tabport.node')

@@ -1,5 +1,5 @@
-// The row about the rows: each that concerns the forward proxy or its Electron wiring has a test that begins with
-// its number and its name, so that `npx vitest run -t 'row 36,'` runs what proves it.
+// The row about the rows: each that concerns the forward proxy, its Electron wiring or the workspace gateway has a test
+// that begins with its number and its name, so that `npx vitest run -t 'row 36,'` runs what proves it.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
@@ -29,6 +29,13 @@ const ROWS: [number, name: string][] = [
   [22, 'WS upstream forced http/1.1 ALPN'],
   [23, '502 on dial failure, every path'],
   [24, 'timeouts: connect, header, classify, handshake, idle'],
+  [25, 'workspace name -> 127.18.x.x'],
+  [26, 'workspace collision policy'],
+  [27, 'workspace header routing'],
+  [28, '`<ws>-<port>.localhost` routing'],
+  [29, 'host override / preserve'],
+  [30, 'ws-bin CONNECT dials before 200'],
+  [31, 'bind dedupe + fail if none bound'],
   [32, 'auto port: only AddrInUse retries'],
   [33, 'loopback-only bind for addon'],
   [34, 'streaming both ways, backpressure'],
@@ -61,11 +68,13 @@ const ROWS: [number, name: string][] = [
   [61, 'TCP_NODELAY, keep-alive, pool caps'],
   [62, 'accept backoff, max connections'],
   [63, 'no panic across NAPI'],
+  [64, 'graceful shutdown SIGINT+SIGTERM with drain'],
+  [65, 'health endpoint'],
   [70, 'tests through real sockets + Electron smoke'],
 ]
 
-/** What the proxy does not do yet: the workspace gateway, the edge's features, packages. */
-const NOT_YET = [25, 26, 27, 28, 29, 30, 31, 64, 65, 66, 67, 68, 69]
+/** What is not done yet: the edge's features, packages. */
+const NOT_YET = [66, 67, 68, 69]
 
 const here = new URL('./', import.meta.url)
 const root = new URL('../../', import.meta.url)

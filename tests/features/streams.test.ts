@@ -9,7 +9,7 @@ import { until, within } from '../support/poll.ts'
 import { basic, startProxy } from '../support/proxy.ts'
 import { SWITCHED, tab } from './fixture.ts'
 import { type Asker, byPriorKnowledge, overSecureListener, secureTab, WAYS_OF_HTTP2 } from './https.ts'
-import { serveWebSockets } from './websockets.ts'
+import { masked, serveWebSockets, unmasked } from './websockets.ts'
 
 /** Asks for a WebSocket (RFC 8441, section 5). */
 function openWebSocket({ session, pseudo }: Asker, fields = {}): ClientHttp2Stream {
@@ -17,10 +17,6 @@ function openWebSocket({ session, pseudo }: Asker, fields = {}): ClientHttp2Stre
   const stream = session.request({ ...asked, 'sec-websocket-version': '13' }, { endStream: false })
   return stream.on('error', () => {})
 }
-
-/** A short text in one frame of a client's, masked with zeros (RFC 6455, section 5.2). */
-const masked = (text: string) => Buffer.concat([Buffer.of(0x81, 0x80 | text.length, 0, 0, 0, 0), Buffer.from(text)])
-const unmasked = (text: string) => Buffer.concat([Buffer.of(0x81, text.length), Buffer.from(text)])
 
 test.each(WAYS_OF_HTTP2)('row 51, RFC 8441 extended CONNECT: %s, frames come back', async (_way, options, ask) => {
   const { origin, bait, ...to } = await tab(undefined, options)

@@ -33,3 +33,10 @@ export async function echoed(socket: WebSocket, sent: string | Buffer): Promise<
 
 /** Resolves when a socket is open; it may have been so before. */
 export const opened = (socket: WebSocket) => until('the opening', () => socket.readyState === socket.OPEN)
+
+/** A short text in one frame of a client's, masked with zeros (RFC 6455, section 5.2). */
+export const masked = (text: string) =>
+  Buffer.concat([Buffer.of(0x81, 0x80 | text.length, 0, 0, 0, 0), Buffer.from(text)])
+
+/** The same in a frame of a server's. */
+export const unmasked = (text: string) => Buffer.concat([Buffer.of(0x81, text.length), Buffer.from(text)])

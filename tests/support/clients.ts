@@ -87,7 +87,7 @@ function ended(socket: WebSocket): WebSocket {
 }
 
 /** Speaks HTTP/2 to the proxy by prior knowledge. */
-export function http2Session(proxy: ProxyServer): ClientHttp2Session {
+export function http2Session(proxy: Pick<ProxyServer, 'port'>): ClientHttp2Session {
   const session = http2.connect(`http://127.0.0.1:${proxy.port()}`)
   session.on('error', () => {})
   onTestFinished(() => session.destroy())
