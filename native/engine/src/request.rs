@@ -92,11 +92,12 @@ async fn execute(
     }
 }
 
-/// A gateway's clients are programs as a rule, and its failures are short texts.
 fn navigation(exchange: &Exchange, head: &RequestHead) -> Option<Box<Navigation>> {
     let proxy = &exchange.connection.proxy;
-    let is_gateway = proxy.gateway.is_some();
-    if is_gateway { None } else { Navigation::of(head, &scope_of(exchange), &proxy.timeouts) }
+    match &proxy.gateway {
+        None => Navigation::of(head, &scope_of(exchange), &proxy.timeouts),
+        Some(gateway) => Navigation::at_gateway(head, &gateway.rules, &proxy.timeouts),
+    }
 }
 
 fn scope_of(exchange: &Exchange) -> Scope<'_> {

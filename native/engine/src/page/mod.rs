@@ -12,7 +12,7 @@ use std::fmt::{self, Write as _};
 use hyper::Method;
 
 use crate::authority::{Authority, Scheme};
-use crate::decide::{Scope, forward_proxy};
+use crate::decide::{Scope, forward_proxy, gateway};
 use crate::error::ProxyError;
 use crate::fields::Fields;
 use crate::head::RequestHead;
@@ -55,11 +55,29 @@ impl Navigation {
         }))
     }
 
+    /// The same for a gateway, which is told a host and no scheme: whoever it is told by may speak TLS to the person.
+    pub(crate) fn at_gateway(
+        head: &RequestHead,
+        rules: &gateway::Rules,
+        timeouts: &Timeouts,
+    ) -> Option<Box<Self>> {
+        if !wants_page(&head.method, &head.fields) {
+            return None;
+        }
+        let upstream = gateway::decide(head, rules).ok()?.upstream()?.clone();
+        Some(Box::new(Self {
+            asked: upstream.told.as_ref()?.host.to_string(),
+            upstream,
+            repeatable: is_repeatable(&head.method),
+            timeouts: *timeouts,
+        }))
+    }
+
     /// The page for this error.
     pub(crate) fn page(&self, error: &ProxyError) -> String {
         let Reason { what, next } = Reason::of(error, &self.upstream, &self.timeouts);
         let ending = if self.repeatable { &BY_ITSELF } else { &BY_HAND };
-        let (_, host) = self.asked.split_once("://").unwrap_or_default();
+        let host = self.asked.split_once("://").map_or(&*self.asked, |(_, host)| host);
         format!(
             include_str!("page.html"),
             title = Escaped(format_args!("{host} cannot be reached")),
@@ -82,6 +100,7 @@ impl Navigation {
                 format!("the workspace gateway {origin} (workspace {name})")
             }
             Some(_) => format!("the workspace gateway {origin}"),
+            None if self.upstream.told.is_some() => format!("{origin}, by the workspace gateway"),
             None if origin == self.asked => format!("{origin}, directly"),
             None => format!("{origin}, by this tab's route"),
         }

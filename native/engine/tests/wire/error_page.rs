@@ -12,7 +12,7 @@ use crate::stream::{answered, speak, text};
 use crate::tls::CertificateAuthority;
 
 /// What Chromium sends when somebody opens an address.
-const NAVIGATION: &str = "Accept: text/html,*/*;q=0.8\r\nUpgrade-Insecure-Requests: 1\r\n\
+pub(crate) const NAVIGATION: &str = "Accept: text/html,*/*;q=0.8\r\nUpgrade-Insecure-Requests: 1\r\n\
     Sec-Fetch-Site: none\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";
 /// The same towards an origin that is not trustworthy.
 const WITHOUT_METADATA: &str = "Accept: text/html,*/*;q=0.8\r\nUpgrade-Insecure-Requests: 1\r\n";
@@ -32,7 +32,7 @@ async fn page(proxy: &Proxy, context: &Context, url: &str) -> (String, String) {
 }
 
 /// The address of a server that is down.
-async fn down() -> String {
+pub(crate) async fn down() -> String {
     TcpListener::bind("127.18.0.1:0").await.unwrap().local_addr().unwrap().to_string()
 }
 
