@@ -5,14 +5,7 @@ import { until } from '../support/poll.ts'
 import { startObserved } from '../support/proxy.ts'
 import { chromiumPath } from '../support/requirements.ts'
 import { launch, openTab } from './chromium.ts'
-import { startWorkspaces } from './workspace.ts'
-
-interface Seen {
-  messages: string[]
-  events: string[]
-  api?: string
-  closed: boolean
-}
+import { type Seen, startWorkspaces } from './workspace.ts'
 
 const executable = chromiumPath()
 

@@ -12,6 +12,14 @@ export interface DevServer {
   edit(version: string): void
 }
 
+/** What a page has seen so far, in `window.seen`. */
+export interface Seen {
+  messages: string[]
+  events: string[]
+  api?: string
+  closed: boolean
+}
+
 /** Two workspaces that listen on one port, and a bait on that port of the real localhost. */
 export async function startWorkspaces() {
   for (;;) {
