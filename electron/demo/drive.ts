@@ -1,5 +1,6 @@
 /** Uses the demo as a person would, and says step by step what it saw. Any step that fails ends it with the reason. */
 import { writeFileSync } from 'node:fs'
+import type { Gateway } from './gateway'
 import { pictureOf } from './screenshot'
 import type { Counts } from './traffic'
 import type { DemoTab, DemoWindow } from './window'
@@ -20,11 +21,17 @@ interface PageState {
 }
 
 /** @throws An `Error` that says which step did not come true before the deadline. */
-export async function drive(window: DemoWindow, workspaces: Workspaces, pictureFile: string): Promise<void> {
+export async function drive(
+  window: DemoWindow,
+  workspaces: Workspaces,
+  gateway: Gateway,
+  pictureFile: string,
+): Promise<void> {
   const wait = waitUntil(Date.now() + DEADLINE_MS)
   for (const tab of window.tabs) await look(window, tab, workspaces.url, wait)
   for (const tab of window.tabs) await edit(window, tab, wait)
   for (const tab of window.tabs) await count(window, tab, wait)
+  await countAt(gateway, wait)
   writeFileSync(pictureFile, await pictureOf(window))
   done('picture', pictureFile)
 }
@@ -33,7 +40,8 @@ export async function drive(window: DemoWindow, workspaces: Workspaces, pictureF
 async function look(window: DemoWindow, tab: DemoTab, url: string, wait: Wait): Promise<void> {
   const page = await wait(`${tab.workspace.name} to be live`, () => read(tab), isLive)
   requireOwn(tab, page)
-  done(`tab ${numberOf(window, tab)}`, `${url}  ${page.name} “${page.project}”  live reload connected`)
+  const way = tab.gateway ? `through cmux-proxy at ${tab.gateway.origin}` : 'by its route'
+  done(`tab ${numberOf(window, tab)}`, `${url}  ${page.name} “${page.project}”  live reload connected, ${way}`)
 }
 
 /** A change on disk reloads the tab of that workspace, and no other. */
@@ -56,6 +64,12 @@ async function count(window: DemoWindow, tab: DemoTab, wait: Wait): Promise<void
   const { requests, openSockets } = await wait('a socket', async () => window.trafficOf(tab), hasSocket)
   const sockets = `${openSockets} open socket${openSockets === 1 ? '' : 's'}`
   done(`traffic ${numberOf(window, tab)}`, `${requests} requests, ${sockets}`)
+}
+
+/** The gateway itself knows of what has come through it. */
+async function countAt(gateway: Gateway, wait: Wait): Promise<void> {
+  const requests = await wait('requests at the gateway', gateway.requests, (requests) => requests > 0)
+  done('gateway', `cmux-proxy has led ${requests} requests to their workspace`)
 }
 
 const isLive = ({ live, fetched, ticks }: PageState): boolean => live === 'open' && fetched !== '' && ticks > 0

@@ -1,11 +1,12 @@
 /** The window: a frame of plain HTML that says where the pages go, and the two pages, attached to the proxy. */
 import { join } from 'node:path'
 import { BrowserWindow, ipcMain, type Rectangle, screen } from 'electron'
-import type { Tabport } from '../index'
+import type { Route, Tabport } from '../index'
 import type { DevServer } from './dev-server'
+import type { Gateway } from './gateway'
 import type { Counts, Traffic } from './traffic'
 import { addView, type PageView } from './view'
-import type { Workspaces } from './workspaces'
+import { ONLY_ADDRESS, type Workspaces } from './workspaces'
 
 const SIZE = { width: 1360, height: 860 }
 const SMALLEST = { minWidth: 560, minHeight: 420 }
@@ -28,12 +29,15 @@ interface TabState {
   workspace: string
   theme: string
   leadsTo: string
+  way: string
   traffic: Counts
 }
 
 export interface DemoTab {
   readonly workspace: DevServer
   readonly view: PageView
+  /** What its route leads through, if anything. */
+  readonly gateway: Gateway | undefined
   failure: string
 }
 
@@ -45,22 +49,35 @@ export interface DemoWindow {
   areaOf(tab: DemoTab): Rectangle | null
 }
 
-export async function openWindow(workspaces: Workspaces, tabport: Tabport, traffic: Traffic): Promise<DemoWindow> {
+export async function openWindow(
+  workspaces: Workspaces,
+  gateway: Gateway,
+  tabport: Tabport,
+  traffic: Traffic,
+): Promise<DemoWindow> {
   const frame = openFrame()
-  const tabs = workspaces.all.map((workspace) => ({
+  const tabs = workspaces.all.map((workspace, index) => ({
     workspace,
+    gateway: index === 1 ? gateway : undefined,
     view: addView(frame, tabport.partitionFor(workspace.name)),
     failure: '',
   }))
   const window = new TabbedWindow(frame, tabs, traffic)
   await frame.loadFile(join(__dirname, 'ui', 'window', 'index.html'))
   await Promise.all(
-    tabs.map(async ({ workspace, view }) => {
-      await tabport.attach(view.webContents, { route: { upstream: `http://${workspace.address}:${workspace.port}` } })
-      await view.webContents.loadURL(workspaces.url)
+    tabs.map(async (tab) => {
+      await tabport.attach(tab.view.webContents, { route: routeOf(tab) })
+      await tab.view.webContents.loadURL(workspaces.url)
     }),
   )
   return window
+}
+
+/** The gateway has the workspace's address from its name, where the system has that address. */
+function routeOf({ workspace: { name, address, port }, gateway }: DemoTab): Route {
+  if (!gateway) return { upstream: `http://${address}:${port}` }
+  const { origin: cmuxProxyOrigin, token: cmuxProxyToken } = gateway
+  return { cmuxProxyOrigin, cmuxProxyToken, workspace: address === ONLY_ADDRESS ? undefined : name }
 }
 
 function openFrame(): BrowserWindow {
@@ -153,7 +170,7 @@ class TabbedWindow implements DemoWindow {
   }
 
   private stateOf(tab: DemoTab): TabState {
-    const { workspace, view, failure } = tab
+    const { workspace, view, gateway, failure } = tab
     return {
       title: view.webContents.getTitle(),
       url: view.webContents.getURL().replace(/\/$/, ''),
@@ -161,6 +178,7 @@ class TabbedWindow implements DemoWindow {
       workspace: workspace.name,
       theme: workspace.theme,
       leadsTo: `${workspace.address}:${workspace.port}`,
+      way: gateway ? 'through cmux-proxy' : 'by its route',
       traffic: this.trafficOf(tab),
     }
   }

@@ -7,8 +7,9 @@ import { removeFolder } from './remove-folder'
 
 const PREFERRED_PORT = 3000
 
-/** Linux answers on all of 127/8; other systems on 127.0.0.1 alone. */
+/** Linux answers on all of 127/8; other systems on 127.0.0.1 alone. The gateway has these addresses from the names. */
 const ADDRESSES = ['127.18.0.1', '127.18.0.2']
+export const ONLY_ADDRESS = '127.0.0.1'
 
 const PROJECTS = [
   { name: 'workspace-1', project: 'Orchard', theme: 'orchard', message: 'The apples are in.' },
@@ -65,9 +66,10 @@ async function onOnePort(start: Start, wanted: number, remarks: string[]): Promi
 }
 
 async function onOneAddress(start: Start): Promise<Running> {
-  const all = [await start(0, '127.0.0.1', 0), await start(1, '127.0.0.1', 0)]
+  const [first, second] = [await start(0, ONLY_ADDRESS, 0), await start(1, ONLY_ADDRESS, 0)]
   const remarks = ['This system has one loopback address: the workspaces listen on two ports of 127.0.0.1.']
-  return { all, url: `http://localhost:${PREFERRED_PORT}`, remarks }
+  // A gateway leads to the port that was asked for: there that must be the second workspace's.
+  return { all: [first, second], url: `http://localhost:${second.port}`, remarks }
 }
 
 const isCode = (error: unknown, code: string): boolean => (error as NodeJS.ErrnoException).code === code

@@ -29,8 +29,11 @@ describe.skipIf(cannotRun)(title('the demo'), () => {
     const { code, stdout, stderr } = await running
 
     expect(code, stdout + stderr).toBe(0)
-    expect(stdout).toMatch(/tab 1 +http:\/\/localhost:\d+ +workspace-1 /)
-    expect(stdout).toMatch(/tab 2 +http:\/\/localhost:\d+ +workspace-2 /)
+    expect(stdout).toMatch(/tab 1 +http:\/\/localhost:\d+ +workspace-1 .+, by its route\n/)
+    expect(stdout).toMatch(
+      /tab 2 +http:\/\/localhost:\d+ +workspace-2 .+, through cmux-proxy at http:\/\/127\.0\.0\.1:\d+\n/,
+    )
+    expect(stdout).toMatch(/gateway +cmux-proxy has led [1-9]\d* requests/)
     expect(stdout).toMatch(/workspace-1\S+ → tab 1 only, reload 1/)
     expect(stdout).toMatch(/workspace-2\S+ → tab 2 only, reload 1/)
     expect(temporary()).toEqual([])

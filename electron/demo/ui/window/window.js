@@ -39,7 +39,13 @@ function showToolbar({ tabs, active, split }) {
   if (document.activeElement !== address) address.value = tab.url
   const chip = byId('chip')
   chip.dataset.theme = tab.theme
-  fill(chip, make('span', {}, 'localhost → '), make('b', {}, tab.workspace), ` ${tab.leadsTo}`)
+  fill(
+    chip,
+    make('span', {}, 'localhost → '),
+    make('b', {}, tab.workspace),
+    ` ${tab.leadsTo} `,
+    make('span', {}, tab.way),
+  )
   byId('split').classList.toggle('on', split)
 }
 
@@ -61,11 +67,11 @@ function showPanes({ tabs, active, split }) {
   reportAreas()
 }
 
-function trafficOf({ workspace, failure, traffic }) {
-  const name = failure ? make('em', { className: 'failure' }, failure) : make('strong', {}, make('i'), workspace)
+function trafficOf({ workspace, way, failure, traffic }) {
+  const shown = failure ? make('em', { className: 'failure' }, failure) : make('strong', {}, make('i'), workspace)
   const count = (value, unit) => make('span', {}, make('b', {}, value), ` ${unit}`)
   return [
-    name,
+    make('span', {}, shown, ` ${way}`),
     count(traffic.requests, traffic.requests === 1 ? 'request' : 'requests'),
     count(traffic.openSockets, traffic.openSockets === 1 ? 'open socket' : 'open sockets'),
     count(inUnits(traffic.bytesDown), 'down'),
