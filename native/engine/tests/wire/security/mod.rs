@@ -18,6 +18,7 @@ mod early_answer;
 mod egress;
 mod fields;
 mod floods;
+mod gateway;
 mod half_close;
 mod http2_messages;
 mod isolation;
