@@ -117,7 +117,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
 
 test('row 64, graceful shutdown SIGINT+SIGTERM with drain: WebSockets are told at once, the rest when time is up', async () => {
   const { port, asked } = await startSlow()
-  const { gateway, one, port: shared } = await startAll('--graceful-shutdown-timeout', '300ms')
+  const { gateway, one, port: shared } = await startAll(['--graceful-shutdown-timeout', '300ms'])
   const socket = new WebSocket(gateway.origin(), { headers: routing(shared, 'workspace-1') })
   await within('the greeting', once(socket, 'message'))
   const cut = expect(overHttp1(gateway, routing(port))).rejects.toThrow()
@@ -130,7 +130,7 @@ test('row 64, graceful shutdown SIGINT+SIGTERM with drain: WebSockets are told a
 })
 
 test('row 65, health endpoint: on a listener of its own, without routing fields', async () => {
-  const { gateway, here, port } = await startAll('--admin', '127.0.0.1:0')
+  const { gateway, here, port } = await startAll(['--admin', '127.0.0.1:0'])
   const admin = { port: gateway.adminPort }
   expect(await overHttp1(admin, {}, '/healthz')).toEqual({ status: 200, said: 'ok\n' })
   expect((await overHttp1(admin, {})).status).toBe(404)

@@ -22,8 +22,8 @@ type Fields = Record<string, string>
 export type Way = (gateway: Pick<Gateway, 'port'>, fields: Fields) => Promise<Answered>
 
 /** A gateway, and servers on one port of two workspaces and of the host itself: each says where it is, in any way. */
-export async function startAll(...flags: string[]) {
-  const gateway = await startGateway(flags)
+export async function startAll(flags?: string[], environment?: Fields) {
+  const gateway = await startGateway(flags, environment)
   for (;;) {
     const here = await startServer('here', '127.0.0.1')
     const others = await Promise.all([1, 2].map((n) => startServer(`workspace ${n}`, `127.18.0.${n}`, here.port)))
