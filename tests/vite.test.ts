@@ -5,20 +5,18 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { request } from 'undici'
-import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import WebSocket from 'ws'
+import { startGateway } from './support/gateway.ts'
 import { until } from './support/poll.ts'
-import { buildCmuxProxy, runIn, startCmuxProxy } from './support/workspace.ts'
+import { runIn } from './support/workspace.ts'
 
 const VITE = fileURLToPath(new URL('../node_modules/vite/bin/vite.js', import.meta.url))
 const linux = process.platform === 'linux'
 
-beforeAll(async () => {
-  if (linux) await buildCmuxProxy()
-}, 900_000)
-
 test.runIf(linux)('each workspace has its own Vite on one port (only on Linux)', async () => {
-  const [gateway, port] = await Promise.all([startCmuxProxy(), freePort()])
+  const [{ port: gatewayPort }, port] = await Promise.all([startGateway(), freePort()])
+  const gateway = gatewayPort()
   const [one, other] = await Promise.all([
     startVite('workspace-81', port, ['--host', 'localhost']),
     startVite('workspace-82', port, ['--host']),

@@ -31,10 +31,14 @@ export async function buildPanickingAddon() {
   return 'built'
 }
 
-/** The workspace gateway. It is built as the Rust tests build it: optimising takes longer than it is of use to them. */
+/**
+ * The workspace gateway, and the library that it preloads. They are built as the Rust tests build them: optimising takes
+ * longer than it is of use to tests or the demo.
+ */
 export async function buildGateway() {
   if (existsSync(gatewayProgram) && isStamped('gateway', fingerprint(RUST_INPUTS))) return 'up to date'
-  await show('cargo', ['build', '--locked', '--package', 'cmux-proxy', '--target-dir', 'target'])
+  const packages = ['--package', 'cmux-proxy', '--package', 'tabport-workspace']
+  await show('cargo', ['build', '--locked', ...packages, '--target-dir', 'target'])
   stamp('gateway', fingerprint(RUST_INPUTS))
   return 'built'
 }
