@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
@@ -134,10 +134,20 @@ impl Dialer {
 
 /// Whether connecting to this address ends at one that is listened on.
 fn leads_to(address: SocketAddr, own: SocketAddr) -> bool {
-    let same_host = address.ip().to_canonical() == own.ip().to_canonical()
-        || address.ip().to_canonical().is_unspecified()
-        || (own.ip().is_unspecified() && leads_to_loopback(address.ip()));
-    same_host && address.port() == own.port()
+    let (host, listening) = (address.ip().to_canonical(), own.ip().to_canonical());
+    let same_host = || {
+        let covered = listening.is_unspecified() && (own.is_ipv6() || host.is_ipv4());
+        host == listening
+            || host.is_unspecified()
+            || (listening.is_unspecified() && leads_to_loopback(host))
+            || (covered && is_of_this_machine(host))
+    };
+    address.port() == own.port() && same_host()
+}
+
+/// A socket can only be bound to an address that the machine has.
+fn is_of_this_machine(host: IpAddr) -> bool {
+    UdpSocket::bind((host, 0)).is_ok()
 }
 
 fn loopback_addresses(port: u16) -> [SocketAddr; 2] {

@@ -21,6 +21,7 @@ mod gateway;
 mod gateway_access;
 mod gateway_drain;
 mod gateway_limits;
+mod gateway_loops;
 mod gateway_page;
 mod gateway_protocols;
 mod gateway_token;
