@@ -10,7 +10,9 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use ipnet::{IpNet, Ipv4Net};
 use tabport_engine::authority::Host;
 use tabport_engine::workspace::WorkspaceNet;
-use tabport_engine::{Bind, ContextLimits, Limits, ServerCertificate, ServerOptions, Timeouts};
+use tabport_engine::{
+    AllowedHost, Bind, ContextLimits, Limits, ServerCertificate, ServerOptions, Timeouts,
+};
 
 use crate::certificate::{self, CertificateError};
 use crate::run::RunArguments;
@@ -58,6 +60,10 @@ pub(crate) struct Arguments {
     /// The networks whose peers need no token [default: loopback, and none where there is a token]
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     trusted_peers: Option<Vec<IpNet>>,
+    /// The hosts that a browser may ask for which needs no token, beside addresses and localhost; .HOST for those below
+    /// it, too
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
+    pub(crate) allowed_hosts: Vec<AllowedHost>,
     /// Let in whoever reaches an address, to every port of this host
     #[arg(long, conflicts_with_all = ["auth_token_file", "trusted_peers"])]
     pub(crate) insecure_no_auth: bool,

@@ -110,6 +110,7 @@ fn options(arguments: &Arguments, source: &Source) -> Result<ServerOptions, Fail
         workspaces: arguments.workspace_net,
         default_upstream: arguments.allow_default_upstream.then(|| arguments.upstream_host.clone()),
         access,
+        allowed_hosts: arguments.allowed_hosts.clone(),
     };
     let (face, certificate) = (Face::Gateway(gateway), arguments.certificate()?);
     Ok(ServerOptions { face, certificate, ..arguments.server_options() })

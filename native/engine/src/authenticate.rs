@@ -4,6 +4,7 @@
 //! of a released context asks its embedder again. Nothing is resolved or dialled before this has passed.
 
 mod access;
+mod rebinding;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::error::ProxyError;
 use crate::fields::Fields;
 pub(crate) use access::Gate;
 pub use access::{Access, InvalidToken, Token};
+pub use rebinding::AllowedHost;
 
 /// The realm in the challenge (RFC 9110, section 11.5).
 pub(crate) const REALM: &str = "tabport";

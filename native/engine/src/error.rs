@@ -28,6 +28,9 @@ pub enum ProxyError {
     /// A gateway's client comes from an address that is not trusted.
     #[error("this address may not use the gateway")]
     Untrusted,
+    /// A browser that needs no token for where it is asks for a host that may have been made to lead to the gateway.
+    #[error("this gateway does not answer a browser without a token that asks for this host")]
+    ForeignHost,
     /// The request's head has too many bytes or fields.
     #[error("the request's head is too large")]
     HeadTooLarge,

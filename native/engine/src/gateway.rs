@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::authenticate::{Access, Gate};
+use crate::authenticate::{Access, AllowedHost, Gate};
 use crate::authority::Host;
 use crate::connection::Identity;
 use crate::context::{Context, Contexts, random_hex};
@@ -37,6 +37,8 @@ pub struct GatewayOptions {
     pub default_upstream: Option<Host>,
     /// Who may use it.
     pub access: Access,
+    /// The hosts that a browser may ask for which is let in only for its address, beside addresses and `localhost`.
+    pub allowed_hosts: Vec<AllowedHost>,
 }
 
 /// A server's face as a gateway.
@@ -57,14 +59,13 @@ impl Gateway {
         limits: &ContextLimits,
         stopping: &CancellationToken,
     ) -> Result<Option<Arc<Self>>, StartError> {
-        let Face::Gateway(GatewayOptions { workspaces, default_upstream, access }) = face else {
-            return Ok(None);
-        };
+        let Face::Gateway(options) = face else { return Ok(None) };
+        let GatewayOptions { workspaces, default_upstream, access, allowed_hosts } = options;
         let shared = ContextLimits { breaker: limits.breaker, ..ContextLimits::default() };
         let info = contexts.create(0, None, &shared, stopping)?;
         let context = contexts.by_username(&info.id).ok_or(ContextError::Unknown(info.id))?;
         let rules = Rules { workspaces, default_upstream, id: random_hex::<8>()?.into() };
-        let (gate, http2) = (Gate::new(access), Gauge::default());
+        let (gate, http2) = (Gate::new(access, allowed_hosts), Gauge::default());
         let admissions = Admissions::new(*limits);
         Ok(Some(Arc::new(Self { context, rules, gate, admissions, http2 })))
     }

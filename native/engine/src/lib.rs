@@ -66,7 +66,7 @@ mod websocket;
 mod workers;
 pub mod workspace;
 
-pub use authenticate::{Access, InvalidToken, Token};
+pub use authenticate::{Access, AllowedHost, InvalidToken, Token};
 pub use certificate::{Certificate, InvalidCertificate, ServerCertificate};
 pub use context::ContextInfo;
 pub use counters::{Stats, Totals};

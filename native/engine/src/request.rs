@@ -61,7 +61,7 @@ fn who_asks(connection: &Connection, head: &RequestHead) -> Result<Arc<Carrier>,
         }
         Identity::Tunnel { context, .. } => Ok(memory.of(context, carry)),
         Identity::Peer { gateway, is_trusted } => {
-            gateway.gate.let_in(*is_trusted, &head.fields)?;
+            gateway.gate.let_in(*is_trusted, head)?;
             Ok(memory.of(&gateway.context, carry))
         }
     }

@@ -26,7 +26,9 @@ fn classify(error: &ProxyError) -> (StatusCode, &'static str) {
         | ProxyError::Routing(_)
         | ProxyError::ClientGone
         | ProxyError::Handshake(_) => (StatusCode::BAD_REQUEST, "http_request_error"),
-        ProxyError::Untrusted => (StatusCode::FORBIDDEN, "http_request_denied"),
+        ProxyError::Untrusted | ProxyError::ForeignHost => {
+            (StatusCode::FORBIDDEN, "http_request_denied")
+        }
         ProxyError::UnknownProtocol => (StatusCode::NOT_IMPLEMENTED, "http_request_error"),
         ProxyError::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "http_request_error"),
         ProxyError::HeadTooLarge => {

@@ -38,6 +38,36 @@ async fn only_trusted_peers_are_let_in_without_a_token() {
 }
 
 #[tokio::test]
+async fn a_browser_may_ask_for_the_hosts_that_are_allowed() {
+    let origin = Origin::start().await;
+    let flags = ["--allowed-hosts", "gateway.example,.team.example"];
+    let (open, closed) = (Gateway::start(&flags).await, Gateway::start(&[]).await);
+    for (host, allowed) in [
+        ("localhost", true),
+        ("gateway.example", true),
+        ("a.team.example", true),
+        ("evil.test", false),
+    ] {
+        let port = origin.port();
+        let request = format!(
+            "GET / HTTP/1.1\r\nHost: {host}\r\nAccept-Language: en\r\nX-Cmux-Port-Internal: {port}\r\n\r\n"
+        );
+        for (gateway, allowed) in [(&open, allowed), (&closed, host == "localhost")] {
+            let mut client = gateway.connect().await;
+            client.send(&request).await;
+            if allowed {
+                origin.answer("ok").await;
+            }
+            let expected = if allowed { 200 } else { 403 };
+            assert_eq!(status(&client.response().await.0), expected, "{host}");
+        }
+    }
+    let invalid = program(&["--allowed-hosts", "http://a"]);
+    assert_eq!(outcome(&mut { invalid }).await.0, Some(2));
+    origin.was_never_dialled().await;
+}
+
+#[tokio::test]
 async fn a_token_from_the_environment_is_asked_of_everybody_and_logged_for_nobody() {
     let origin = Origin::start().await;
     let arguments = ["--listen", "127.0.0.1:0", "--log-format", "json"];

@@ -3,7 +3,8 @@
 //! The token is looked for in `Proxy-Authorization` on every request, as a bearer token (RFC 6750) or as the
 //! second half of Basic credentials (RFC 7617), whatever the first. One that is sent must be right, wherever it
 //! comes from. Without one, what counts is where the connection comes from. Whoever a token could help is told
-//! so by a 407, since a browser only sends one when it is asked; to anyone else the gateway is closed: 403.
+//! so by a 407, since a browser only sends one when it is asked; to anyone else the gateway is closed: 403. So it is
+//! to a browser at a trusted address that asks for a host of somebody else's (`rebinding`).
 
 use std::fmt;
 use std::net::IpAddr;
@@ -16,8 +17,9 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::decode;
+use super::rebinding::{self, AllowedHost};
 use crate::error::ProxyError;
-use crate::fields::Fields;
+use crate::head::RequestHead;
 
 /// Who may use a gateway.
 #[derive(Debug, Clone)]
@@ -89,23 +91,26 @@ impl fmt::Debug for Token {
 }
 
 /// What a running gateway asks of its clients; the token may be exchanged.
-pub(crate) struct Gate(RwLock<Access>);
+pub(crate) struct Gate {
+    access: RwLock<Access>,
+    allowed_hosts: Vec<AllowedHost>,
+}
 
 impl Gate {
-    pub(crate) fn new(access: Access) -> Self {
-        Self(RwLock::new(access))
+    pub(crate) fn new(access: Access, allowed_hosts: Vec<AllowedHost>) -> Self {
+        Self { access: RwLock::new(access), allowed_hosts }
     }
 
     /// Takes another token from the next request on. One that lets in anyone keeps doing so.
     pub(crate) fn replace_token(&self, new: Token) {
-        if let Access::Restricted { token, .. } = &mut *self.0.write() {
+        if let Access::Restricted { token, .. } = &mut *self.access.write() {
             *token = Some(new);
         }
     }
 
     /// Whether a peer at this address needs no token.
     pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
-        match &*self.0.read() {
+        match &*self.access.read() {
             Access::Anyone => true,
             Access::Restricted { trusted, .. } => {
                 trusted.iter().any(|network| network.contains(&peer.to_canonical()))
@@ -114,17 +119,17 @@ impl Gate {
     }
 
     /// Lets in the sender of a request, or says why not.
-    pub(crate) fn let_in(&self, is_trusted: bool, fields: &Fields) -> Result<(), ProxyError> {
-        let access = self.0.read();
+    pub(crate) fn let_in(&self, is_trusted: bool, head: &RequestHead) -> Result<(), ProxyError> {
+        let access = self.access.read();
         let Access::Restricted { token, .. } = &*access else { return Ok(()) };
-        let field = fields.only("proxy-authorization");
+        let field = head.fields.only("proxy-authorization");
         match token {
             Some(token) if field.is_some_and(|field| token.is_in(field)) => Ok(()),
-            Some(_) if !is_trusted || fields.contains("proxy-authorization") => {
+            Some(_) if !is_trusted || head.fields.contains("proxy-authorization") => {
                 Err(ProxyError::Unauthenticated)
             }
             None if !is_trusted => Err(ProxyError::Untrusted),
-            _ => Ok(()),
+            _ => rebinding::check(head, &self.allowed_hosts),
         }
     }
 }
@@ -132,18 +137,22 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use base64::prelude::{BASE64_STANDARD, Engine as _};
+    use hyper::{Method, Version};
 
     use super::*;
+    use crate::fields::Fields;
 
     /// 0 for let in, or the status that the error stands for.
     fn answer(token: Option<&str>, is_trusted: bool, sent: &[&str]) -> u16 {
         let token = token.map(|token| Token::new(token).unwrap());
-        let gate = Gate::new(Access::Restricted { trusted: Vec::new(), token });
+        let gate = Gate::new(Access::Restricted { trusted: Vec::new(), token }, Vec::new());
         let mut fields = Fields::default();
         for value in sent {
             fields.push("Proxy-Authorization", value.as_bytes());
         }
-        match gate.let_in(is_trusted, &fields) {
+        let (method, target, version) = (Method::GET, b"/".into(), Version::HTTP_11);
+        let head = RequestHead { method, target, version, protocol: None, fields };
+        match gate.let_in(is_trusted, &head) {
             Ok(()) => 0,
             Err(ProxyError::Unauthenticated) => 407,
             Err(ProxyError::Untrusted) => 403,
@@ -182,7 +191,7 @@ mod tests {
     #[test]
     fn an_ipv4_peer_of_a_dual_stack_socket_is_the_same_peer() {
         let trusted = vec!["127.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
-        let gate = Gate::new(Access::Restricted { trusted, token: None });
+        let gate = Gate::new(Access::Restricted { trusted, token: None }, Vec::new());
         for (peer, expected) in [
             ("127.9.9.9", true),
             ("::ffff:127.0.0.1", true),

@@ -12,6 +12,7 @@ pub(crate) fn options() -> GatewayOptions {
         workspaces: WorkspaceNet::default(),
         default_upstream: Some("127.0.0.1".parse().unwrap()),
         access: Access::Restricted { trusted: vec!["127.0.0.0/8".parse().unwrap()], token: None },
+        allowed_hosts: Vec::new(),
     }
 }
 

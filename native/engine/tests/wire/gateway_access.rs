@@ -73,3 +73,35 @@ async fn a_gateway_for_anyone_asks_for_nothing() {
     origin.answer("ok").await;
     assert_eq!(status(&client.response().await.0), 200);
 }
+
+/// DNS rebinding: such a page's requests are same-origin, and may have any routing field.
+#[tokio::test]
+async fn a_browser_without_a_token_must_ask_for_a_host_that_is_surely_the_gateways() {
+    let trusted = vec!["127.0.0.0/8".parse().unwrap()];
+    let access = Access::Restricted { trusted, token: Some(Token::new("s3cret").unwrap()) };
+    let allowed_hosts = vec![".team.example".parse().unwrap()];
+    let proxy = gateway(GatewayOptions { access, allowed_hosts, ..options() });
+    let (origin, port) = (Origin::start().await, proxy.server.local_addr().port());
+    let routing = format!("X-Cmux-Port-Internal: {}\r\n", origin.port());
+    let browser = format!("{routing}Accept-Language: en\r\n");
+    let with_token = format!("{browser}Proxy-Authorization: Bearer s3cret\r\n");
+    for (target, host, fields, expected) in [
+        ("/", format!("evil.test:{port}"), &browser, 403),
+        ("http://evil.test/", "localhost".to_owned(), &browser, 403),
+        ("/", format!("evil.test:{port}"), &routing, 200),
+        ("/", format!("evil.test:{port}"), &with_token, 200),
+        ("/", format!("127.0.0.1:{port}"), &browser, 200),
+        ("/", "app.localhost".to_owned(), &browser, 200),
+        ("/", "gateway.team.example".to_owned(), &browser, 200),
+    ] {
+        let mut client = proxy.connect().await;
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n")).await;
+        if expected == 200 {
+            origin.answer("ok").await;
+        }
+        let (head, text) = client.response().await;
+        assert_eq!(status(&head), expected, "{target} {host}: {text}");
+        assert!(!text.contains("evil"), "{text}");
+    }
+    origin.was_never_dialled().await;
+}
