@@ -123,7 +123,9 @@ test('row 64, graceful shutdown SIGINT+SIGTERM with drain: WebSockets are told a
   const cut = expect(overHttp1(gateway, routing(port))).rejects.toThrow()
   await asked()
   gateway.signal('SIGTERM')
-  await within('its end', once(socket, 'close'))
+  // RFC 6455, section 7.4.1: the gateway goes away.
+  const [code] = await within('its end', once(socket, 'close'))
+  expect(code).toBe(1001)
   await until('the end at the server', () => one.sockets.size === 0)
   expect((await gateway.end()).code).toBe(0)
   await cut

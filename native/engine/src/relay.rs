@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::stream::{self, Stream};
+use crate::websocket::{Farewell, Frames, Peer};
 
 /// How long a relay may move no byte.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +51,30 @@ impl Relay {
         Self { downstream, upstream, limits, up, down, silence: Silence::default() }
     }
 
+    /// Keeps an eye on where the frames of a WebSocket begin, so that it can be ended between two of them.
+    pub(crate) fn of_websocket(mut self) -> Self {
+        self.up.frames = Some(Box::default());
+        self.down.frames = Some(Box::default());
+        self
+    }
+
+    /// What is left to be said at the end of a WebSocket; of anything else nothing is.
+    pub(crate) fn into_farewell(self) -> Option<Farewell> {
+        let Self { downstream, upstream, up, down, .. } = self;
+        let (up_frames, down_frames) = (up.frames?, down.frames?);
+        let peer = |stream, frames: Box<Frames>, from: Reader, to: Reader, unsent| Peer {
+            stream,
+            told: to == Reader::Closed,
+            heard: from != Reader::Open || frames.is_closed(),
+            frames: *frames,
+            unsent,
+            ended: false,
+        };
+        let client = peer(downstream, up_frames, up.reader, down.reader, down.rest);
+        let upstream = peer(upstream, down_frames, down.reader, up.reader, up.rest);
+        Some(Farewell { client, upstream })
+    }
+
     /// Moves what can be moved now. Ready when both directions have ended, either peer has failed, or both
     /// have been silent for too long.
     pub(crate) fn poll(
@@ -57,20 +82,24 @@ impl Relay {
         cx: &mut Context<'_>,
         mut count: impl FnMut(Way, usize),
     ) -> Poll<io::Result<()>> {
-        let ended = self.poll_both(cx, &mut count);
-        if matches!(&ended, Poll::Ready(Err(error)) if error.kind() != io::ErrorKind::TimedOut) {
-            // What one peer has broken off must not look whole to the other.
-            self.downstream.reset_on_drop(true);
-            self.upstream.reset_on_drop(true);
+        match ready!(self.poll_both(cx, &mut count)) {
+            Ok(End::Whole) => Poll::Ready(Ok(())),
+            Ok(End::Silent) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Err(error) => {
+                // What one peer has broken off must not look whole to the other. The system has a time limit of its
+                // own, for peers that take nothing: that is no end either.
+                self.downstream.reset_on_drop(true);
+                self.upstream.reset_on_drop(true);
+                Poll::Ready(Err(error))
+            }
         }
-        ended
     }
 
     fn poll_both(
         &mut self,
         cx: &mut Context<'_>,
         count: &mut impl FnMut(Way, usize),
-    ) -> Poll<io::Result<()>> {
+    ) -> Poll<io::Result<End>> {
         let Self { downstream, upstream, limits, up, down, silence } = self;
         let up_ended = up.poll(cx, downstream, upstream)?.is_ready();
         let down_ended = down.poll(cx, upstream, downstream)?.is_ready();
@@ -82,12 +111,20 @@ impl Relay {
             }
         }
         if up_ended && down_ended {
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(Ok(End::Whole));
         }
         let half_closed = up_ended || down_ended;
         let limit = if half_closed { Some(limits.half_close) } else { limits.idle };
-        silence.poll(cx, limit, moved).map(Err)
+        silence.poll(cx, limit, moved).map(|()| Ok(End::Silent))
     }
+}
+
+/// How a relay ends that nobody breaks off.
+enum End {
+    /// Both directions have ended.
+    Whole,
+    /// No byte has moved for too long.
+    Silent,
 }
 
 /// One direction of a relay.
@@ -98,9 +135,11 @@ struct Direction {
     moved: usize,
     unflushed: bool,
     reader: Reader,
+    /// Of a WebSocket that may have to be ended.
+    frames: Option<Box<Frames>>,
 }
 
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Reader {
     #[default]
     Open,
@@ -150,6 +189,9 @@ impl Direction {
             let mut filled = buffer.filled();
             if filled.is_empty() {
                 self.reader = Reader::Ended;
+            }
+            if let Some(frames) = &mut self.frames {
+                frames.pass(filled);
             }
             while !filled.is_empty() {
                 match Pin::new(&mut *to).poll_write(cx, filled) {
@@ -202,12 +244,7 @@ struct Watch {
 }
 
 impl Silence {
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        limit: Option<Duration>,
-        moved: bool,
-    ) -> Poll<io::Error> {
+    fn poll(&mut self, cx: &mut Context<'_>, limit: Option<Duration>, moved: bool) -> Poll<()> {
         let Some(limit) = limit else { return Poll::Pending };
         let watch = match self.0.as_mut() {
             Some(watch) if watch.limit == limit && !moved => watch,
@@ -216,6 +253,6 @@ impl Silence {
                 self.0.insert(Watch { limit, timer })
             }
         };
-        watch.timer.as_mut().poll(cx).map(|()| io::ErrorKind::TimedOut.into())
+        watch.timer.as_mut().poll(cx)
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Tunnel {
     bytes_up: AtomicU64,
     bytes_down: AtomicU64,
     begun: Instant,
+    /// Whether what it carries is in the frames of a WebSocket.
+    is_websocket: bool,
     /// Its place among those that the context may have, given back before it is no longer counted.
     slot: Slot,
     counted: Counted,
@@ -47,6 +49,7 @@ impl Tunnel {
             begun: Instant::now(),
             counted: proxy.counters.tunnels.enter(),
             slot: Slot::default(),
+            is_websocket: false,
         };
         proxy.emit(|| tunnel.event(Phase::Opened));
         tunnel
@@ -58,6 +61,12 @@ impl Tunnel {
         self
     }
 
+    /// Says that it carries a WebSocket.
+    pub(crate) fn of_websocket(mut self, is_websocket: bool) -> Self {
+        self.is_websocket = is_websocket;
+        self
+    }
+
     /// Relays in a task of its own, until the context is released, or a gateway drains that has opened it for an
     /// upgrade.
     pub(crate) fn spawn(self, downstream: Stream, upstream: Stream) {
@@ -65,10 +74,21 @@ impl Tunnel {
         let limits = Limits { idle: timeouts.idle, half_close: timeouts.half_close };
         let relay = Relay::new(downstream, upstream, limits);
         let endless = self.kind == TunnelKind::Upgrade && self.proxy.gateway.is_some();
+        let relay = if endless && self.is_websocket { relay.of_websocket() } else { relay };
         let ends = if endless { &self.proxy.draining } else { &self.context.released };
         let released = Box::pin(ends.clone().cancelled_owned());
         let tasks = self.proxy.tasks.clone();
-        tasks.spawn(Relaying { relay, tunnel: self, released });
+        tasks.spawn(Relaying { relaying: Some((relay, self)), released });
+    }
+
+    /// Tells both ends of a WebSocket that it is over, unless everything is.
+    fn say_farewell(self, relay: Relay) {
+        let Some(farewell) = relay.into_farewell() else { return };
+        let (tasks, released) = (self.proxy.tasks.clone(), self.context.released.clone());
+        tasks.spawn(async move {
+            released.run_until_cancelled(farewell.say()).await;
+            drop(self);
+        });
     }
 
     fn count(&self, way: Way, bytes: usize) {
@@ -97,8 +117,7 @@ impl Tunnel {
 }
 
 struct Relaying {
-    relay: Relay,
-    tunnel: Tunnel,
+    relaying: Option<(Relay, Tunnel)>,
     released: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
@@ -106,10 +125,14 @@ impl Future for Relaying {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let Self { relay, tunnel, released } = &mut *self;
+        let Self { relaying, released } = &mut *self;
         if released.as_mut().poll(cx).is_ready() {
+            if let Some((relay, tunnel)) = relaying.take() {
+                tunnel.say_farewell(relay);
+            }
             return Poll::Ready(());
         }
+        let Some((relay, tunnel)) = relaying else { return Poll::Ready(()) };
         let ended = ready!(relay.poll(cx, |way, bytes| tunnel.count(way, bytes)));
         if let Err(error) = ended {
             tracing::debug!(%error, "a tunnel ended early");

@@ -13,7 +13,7 @@ use crate::event::TunnelKind;
 use crate::exchange::Exchange;
 use crate::fields::Fields;
 use crate::forward::{check, strip};
-use crate::head::{RequestHead, ResponseHead};
+use crate::head::{RequestHead, ResponseHead, WEBSOCKET};
 use crate::headers;
 use crate::response::{Response, Switch};
 use crate::route::Upstream;
@@ -72,6 +72,7 @@ fn switch(
     let (proxy, context) = (&exchange.connection.proxy, exchange.context());
     let authority = exchange.authority.clone();
     let tunnel = Tunnel::open(proxy, context, TunnelKind::Upgrade, authority)
+        .of_websocket(switched.eq_ignore_ascii_case(WEBSOCKET))
         .holding(exchange.tunnel_slot());
     let upstream: Stream = relay.into_stream();
     let switch = Some(Box::new(Switch::Tunnel(tunnel, upstream)));

@@ -1,7 +1,11 @@
 //! WebSocket over HTTP/2 (RFC 8441), for upstreams that speak it over HTTP/1.1 (RFC 6455).
 //!
 //! Such a client sends no key, so the proxy asks with one of its own, and an upstream that does not answer to
-//! that very key has not understood the question.
+//! that very key has not understood the question. What is inside passes unread, but for where its frames end
+//! (`frames`), which is what it takes to tell both ends that a gateway goes away (`farewell`).
+
+mod farewell;
+mod frames;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use hyper::{Method, StatusCode};
@@ -11,6 +15,8 @@ use crate::error::ProxyError;
 use crate::fields::Fields;
 use crate::head::{RequestHead, ResponseHead};
 use crate::respond;
+pub(crate) use farewell::{Farewell, Peer};
+pub(crate) use frames::Frames;
 
 const ACCEPT: &str = "Sec-WebSocket-Accept";
 

@@ -10,7 +10,7 @@ use crate::gateway::{gateway, options};
 use crate::harness::{DEADLINE, Origin, Peer, Proxy, status};
 use crate::stream::{answered, speak, text};
 
-fn drain(proxy: &Proxy, limit: Duration) -> JoinHandle<()> {
+pub(crate) fn drain(proxy: &Proxy, limit: Duration) -> JoinHandle<()> {
     let server = proxy.server.clone();
     tokio::spawn(async move {
         server.drain(limit).await;
@@ -69,16 +69,15 @@ async fn http2_clients_are_told_to_go_and_their_streams_end_well() {
 }
 
 #[tokio::test]
-async fn websockets_end_at_once_and_other_tunnels_have_until_the_limit() {
+async fn upgraded_connections_end_at_once_and_other_tunnels_have_until_the_limit() {
     let (proxy, origin) = (gateway(options()), Origin::start().await);
-    let [mut websocket, mut tunnel] = [proxy.connect().await, proxy.connect().await];
-    ask(&mut websocket, &origin, "Connection: Upgrade\r\nUpgrade: websocket\r\n").await;
+    let [mut upgraded, mut tunnel] = [proxy.connect().await, proxy.connect().await];
+    ask(&mut upgraded, &origin, "Connection: Upgrade\r\nUpgrade: tcp\r\n").await;
     let mut upstream = origin.accept().await;
     upstream.head().await;
-    let switch =
-        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    let switch = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n";
     upstream.send(switch).await;
-    assert_eq!(status(&websocket.head().await), 101);
+    assert_eq!(status(&upgraded.head().await), 101);
     let port = origin.port();
     tunnel
         .send(format!("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\nX-Cmux-Port-Internal: {port}\r\n\r\n"))
@@ -88,7 +87,7 @@ async fn websockets_end_at_once_and_other_tunnels_have_until_the_limit() {
 
     let (begun, limit) = (Instant::now(), Duration::from_secs(2));
     let draining = drain(&proxy, limit);
-    assert_eq!(websocket.ends_soon().await, b"");
+    assert_eq!(upgraded.ends_soon().await, b"");
     assert_eq!(upstream.ends_soon().await, b"");
     tunnel.send("still").await;
     behind.expect("still").await;

@@ -20,6 +20,7 @@ mod framing;
 mod gateway;
 mod gateway_access;
 mod gateway_drain;
+mod gateway_farewell;
 mod gateway_limits;
 mod gateway_loops;
 mod gateway_page;
