@@ -4,6 +4,9 @@
 //! something to say, and a relay keeps no more than what its other peer would not take yet. Half-close is
 //! carried across (RFC 9110, section 9.3.6), with a limit on how long the open half may stay silent.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
