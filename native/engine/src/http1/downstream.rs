@@ -61,6 +61,7 @@ pub(crate) async fn serve(stream: Stream, connection: Arc<Connection>) -> io::Re
             None => None,
         };
         let Some(response) = response else { return Ok(()) };
+        client.keep_alive &= !connection.proxy.draining.is_cancelled();
         match client.answer(response, connection.proxy.timeouts.idle).await? {
             After::Keep => {}
             After::Close => return client.linger().await,

@@ -7,7 +7,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, timeout};
 
 use crate::gateway::{gateway, options};
-use crate::harness::{DEADLINE, Origin, Peer, Proxy, status};
+use crate::harness::{DEADLINE, Origin, Peer, Proxy, field, status};
 use crate::stream::{answered, speak, text};
 
 pub(crate) fn drain(proxy: &Proxy, limit: Duration) -> JoinHandle<()> {
@@ -25,7 +25,7 @@ async fn ask(client: &mut Peer, origin: &Origin, fields: &str) {
     client.send(request).await;
 }
 
-async fn is_refused(proxy: &Proxy) {
+pub(crate) async fn is_refused(proxy: &Proxy) {
     let refused = async { while TcpStream::connect(proxy.server.local_addr()).await.is_ok() {} };
     timeout(DEADLINE, refused).await.expect("connections are refused");
 }
@@ -45,7 +45,8 @@ async fn what_is_in_flight_ends_well_and_what_waits_is_ended() {
     assert_eq!(waiting.ends_soon().await, b"");
     assert!(!draining.is_finished(), "it does not wait for the request in flight");
     upstream.answer("late").await;
-    assert_eq!(busy.response().await.1, "late");
+    let (head, body) = busy.response().await;
+    assert_eq!((field(&head, "connection"), &*body), (Some("close"), "late"));
     timeout(DEADLINE / 2, draining).await.expect("it waits for nothing more").unwrap();
 }
 

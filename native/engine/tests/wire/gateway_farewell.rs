@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use crate::gateway::{gateway, options};
-use crate::gateway_drain::drain;
+use crate::gateway_drain::{drain, is_refused};
 use crate::harness::{DEADLINE, Origin, Peer, Proxy, field, status};
 use crate::stream::{answered, speak};
 
@@ -69,6 +69,7 @@ async fn a_frame_that_has_begun_ends_before_the_close() {
     client.send(b"\x82").await;
     upstream.expect(b"\x82").await;
     let draining = drain(&proxy, DEADLINE);
+    is_refused(&proxy).await;
     let rest = [b'.'; 0x100 - 4];
     upstream.send([&rest[..], b"\x81\x08nobody's"].concat()).await;
     client.expect(rest).await;
