@@ -123,9 +123,9 @@ fn body_of(client: &mut Client<'_>, progress: &Arc<Progress>) -> (RequestBody, O
 
 /// What an upstream connection's failure means to whoever waits for its response.
 pub(super) fn failed(error: hyper::Error) -> ProxyError {
-    if error.is_user() {
-        upload::MALFORMED
-    } else if error.is_parse() {
+    // What fails of the request's body is told by whoever reads it; hyper counts it as its user's fault, too, that a
+    // connection ends under a request which waits for a place.
+    if error.is_parse() {
         ProxyError::UpstreamProtocol("it is not HTTP/2")
     } else {
         ProxyError::UpstreamClosed(io::Error::other(error))

@@ -14,7 +14,7 @@ use crate::exchange::Exchange;
 use crate::http1::{Deadline, Framing};
 use crate::options::Timeouts;
 
-pub(super) const MALFORMED: ProxyError =
+const MALFORMED: ProxyError =
     ProxyError::BadRequest("the request's body is malformed or incomplete");
 
 /// What it means that the client's side of an upload failed.
