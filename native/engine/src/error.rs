@@ -49,6 +49,9 @@ pub enum ProxyError {
     /// No credentials, or none that are valid now.
     #[error("proxy authentication required")]
     Unauthenticated,
+    /// There is no certificate to answer a tunnel's TLS handshake with.
+    #[error("no certificate could be made for this host")]
+    Leaf(#[from] LeafError),
     /// The client did not complete the TLS handshake of a tunnel that was looked into.
     #[error("the client did not complete the TLS handshake")]
     Handshake(#[source] io::Error),

@@ -34,7 +34,9 @@ fn classify(error: &ProxyError) -> (StatusCode, &'static str) {
         ProxyError::HeadTooLarge => {
             (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "http_request_error")
         }
-        ProxyError::Internal => (StatusCode::BAD_GATEWAY, "proxy_internal_error"),
+        ProxyError::Internal | ProxyError::Leaf(_) => {
+            (StatusCode::BAD_GATEWAY, "proxy_internal_error")
+        }
         ProxyError::Unauthenticated | ProxyError::Released => {
             (StatusCode::PROXY_AUTHENTICATION_REQUIRED, "http_request_denied")
         }

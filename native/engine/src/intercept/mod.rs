@@ -66,13 +66,13 @@ impl Interception {
     async fn shake_hands(self, stream: Stream, counted: Counted) {
         let Self { proxy, asked, .. } = &self;
         let handshake = async {
-            let config = proxy.certificates.for_host(&asked.host, proxy.http2);
-            let config = config.map_err(io::Error::other)?;
-            tls::accept(stream, config, proxy.timeouts.tls_handshake).await
+            let config = proxy.certificates.for_host(&asked.host, proxy.http2)?;
+            let limit = proxy.timeouts.tls_handshake;
+            tls::accept(stream, config, limit).await.map_err(ProxyError::Handshake)
         };
         match handshake.await {
             Ok((stream, protocol)) => self.serve(stream, Scheme::Https, protocol, counted).await,
-            Err(error) => self.report(&ProxyError::Handshake(error)),
+            Err(error) => self.report(&error),
         }
     }
 
