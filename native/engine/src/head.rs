@@ -31,6 +31,11 @@ impl RequestHead {
         self.method == Method::CONNECT && self.protocol.is_none()
     }
 
+    /// Whether its target is a path alone, or an asterisk.
+    pub(crate) fn names_no_authority(&self) -> bool {
+        matches!(self.target.first(), None | Some(b'/' | b'*'))
+    }
+
     /// The head of an HTTP/2 request (RFC 9113, section 8.3.1).
     pub(crate) fn of_http2(parts: &http::request::Parts) -> Self {
         let uri = &parts.uri;

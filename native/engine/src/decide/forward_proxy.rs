@@ -1,7 +1,7 @@
 //! The forward proxy's decision: loopback names follow the route but for those it leaves local, everything
 //! else goes where it says.
 
-use hyper::Method;
+use hyper::{Method, Version};
 
 use super::{Action, Answer, Scope, check};
 use crate::authority::{Authority, Host};
@@ -25,6 +25,9 @@ pub fn decide(head: &RequestHead, scope: &Scope<'_>) -> Result<Action, ProxyErro
         return own_host(&head.method);
     }
     let routed = scope.route.is_some_and(|route| route.takes(&target.authority));
+    if !routed && has_no_scheme(head, scope) {
+        return Err(ProxyError::BadRequest("a request to a proxy names its :authority"));
+    }
     let upstream = upstream_for(&target, scope);
     Ok(if head.is_plain_connect() {
         connect(target.authority, upstream, routed)
@@ -33,6 +36,12 @@ pub fn decide(head: &RequestHead, scope: &Scope<'_>) -> Result<Action, ProxyErro
     } else {
         Action::Forward(upstream)
     })
+}
+
+/// An HTTP/2 request may say in Host where it goes, but by which scheme is told together with the authority only: what
+/// was meant to be encrypted must not go on in clear. Where a route leads, it says that itself.
+fn has_no_scheme(head: &RequestHead, scope: &Scope<'_>) -> bool {
+    head.version == Version::HTTP_2 && scope.tunnel.is_none() && head.names_no_authority()
 }
 
 /// Where a target leads.

@@ -5,7 +5,7 @@ use hyper::{HeaderMap, Method, Request};
 use tabport_engine::ServerOptions;
 use tokio::time::timeout;
 
-use crate::harness::{DEADLINE, Origin, Peer, Proxy, field, pattern};
+use crate::harness::{Context, DEADLINE, Origin, Peer, Proxy, field, pattern};
 use crate::stream::{answered, begin, get, is_ended, send_all, speak, text, whole};
 
 #[tokio::test]
@@ -144,6 +144,32 @@ async fn the_authority_outranks_the_host_field() {
     assert_eq!(head.to_lowercase().matches("host:").count(), 1);
     assert_eq!(answered(response).await.status(), 200);
     other.was_never_dialled().await;
+}
+
+/// Without an authority nothing says by which scheme: https must not become http.
+#[tokio::test]
+async fn a_request_without_an_authority_is_400() {
+    let (proxy, origin) = (Proxy::start(), Origin::start().await);
+    let mut sender = speak(proxy.connect().await.0).await;
+    // The version that has h2 leave the authority out.
+    let request = |context: &Context| {
+        hyper::Request::builder()
+            .version(hyper::Version::HTTP_11)
+            .uri("/x")
+            .header("host", origin.address().to_string())
+            .header("proxy-authorization", format!("Basic {}", context.credentials))
+            .body(())
+            .unwrap()
+    };
+    let (response, _) = sender.send_request(request(&proxy.context()), true).unwrap();
+    let response = answered(response).await;
+    assert_eq!(response.status(), 400);
+    assert!(text(response).await.0.contains(":authority"));
+    origin.was_never_dialled().await;
+
+    let (response, _) = sender.send_request(request(&proxy.routed(origin.url())), true).unwrap();
+    origin.answer("by the route's scheme").await;
+    assert_eq!(answered(response).await.status(), 200);
 }
 
 #[tokio::test]
