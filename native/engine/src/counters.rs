@@ -88,7 +88,7 @@ impl Gauge {
         self.total() - ended
     }
 
-    fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.0.begun.load(Ordering::Relaxed)
     }
 }

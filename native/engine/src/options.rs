@@ -127,8 +127,8 @@ pub struct Timeouts {
     pub connect: Duration,
     /// A TLS handshake, with an upstream or with a client. Default 10 s.
     pub tls_handshake: Duration,
-    /// Receiving a request's head, and how long an HTTP/1.1 connection from a client may wait for its next
-    /// request; one that speaks HTTP/2 lasts for as long as the client answers when it is asked. Default 60 s.
+    /// Receiving a request's head, and how long a connection from a client may wait for its next request; one that
+    /// speaks HTTP/2 is told to end after that time without a stream, and at most twice that. Default 60 s.
     pub request_head: Duration,
     /// Waiting for an upstream's response head once the request is sent. Default 300 s.
     pub response_head: Duration,

@@ -103,8 +103,8 @@ pub struct ProxyTimeouts {
     ///
     /// @defaultValue `10000`
     pub tls_handshake: Option<u32>,
-    /// Receiving a request's head, and how long an HTTP/1.1 connection may wait for its next request; one that
-    /// speaks HTTP/2 lasts for as long as the client answers when it is asked.
+    /// Receiving a request's head, and how long a connection may wait for its next request; one that speaks HTTP/2
+    /// is told to end after that time without a stream, and at most twice that.
     ///
     /// @defaultValue `60000`
     pub request_head: Option<u32>,

@@ -28,34 +28,38 @@ use crate::error::ProxyError;
 use crate::head::RequestHead;
 use crate::request;
 use crate::response::Body;
+use crate::server::Proxy;
 use crate::stream::Stream;
 use streams::Streams;
 pub(crate) use streams::{ends_with, has_answered, is_stream};
 pub(crate) use tunnel::Tunnel;
 
-/// Serves a connection until either side ends it. A gateway that drains tells its client to open no more streams;
-/// a forward proxy ends everything at once, and need not watch for it.
+/// Serves a connection until either side ends it. A client without streams is told to go after a while, lest it hold
+/// the connection for ever by answering PINGs; so is one of a gateway that drains. A forward proxy ends everything at
+/// once, and need not watch for it.
 pub(crate) async fn serve(mut stream: Stream, connection: Arc<Connection>) -> hyper::Result<()> {
     let proxy = Arc::clone(&connection.proxy);
     let limit = proxy.timeouts.request_head;
     let begun = timeout(limit, malformed::begins_with_settings(&mut stream)).await;
     let Ok(Ok(true)) = begun else { return Ok(()) };
-    let builder = builder(&connection);
+    let streams = Streams::of(&connection);
+    let builder = builder(streams.clone(), &proxy);
     // Boxed: it is moved three times before it is polled.
     let service =
         service_fn(move |request| Box::pin(serve_stream(Arc::clone(&connection), request)));
     let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let Some(gateway) = &proxy.gateway else { return serving.await };
-    let _counted = gateway.http2.enter();
-    if let Some(ended) = proxy.draining.run_until_cancelled(serving.as_mut()).await {
-        return ended;
+    let _counted = proxy.gateway.as_ref().map(|gateway| gateway.http2.enter());
+    tokio::select! {
+        ended = serving.as_mut() => return ended,
+        () = streams.idle(limit) => {}
+        () = proxy.draining.cancelled(), if proxy.gateway.is_some() => {}
     }
     serving.as_mut().graceful_shutdown();
     serving.await
 }
 
-fn builder(connection: &Arc<Connection>) -> http2::Builder<Streams> {
-    let mut builder = http2::Builder::new(Streams(Arc::clone(connection)));
+fn builder(streams: Streams, proxy: &Proxy) -> http2::Builder<Streams> {
+    let mut builder = http2::Builder::new(streams);
     builder
         .timer(TokioTimer::new())
         .initial_stream_window_size(limits::STREAM_WINDOW)
@@ -65,7 +69,7 @@ fn builder(connection: &Arc<Connection>) -> http2::Builder<Streams> {
         .max_concurrent_streams(limits::STREAMS)
         .max_pending_accept_reset_streams(limits::RESETS_AHEAD)
         .max_local_error_reset_streams(limits::ERRORS)
-        .max_header_list_size(connection.proxy.limits.head_bytes)
+        .max_header_list_size(proxy.limits.head_bytes)
         .enable_connect_protocol()
         .auto_date_header(false);
     builder

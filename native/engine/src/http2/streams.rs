@@ -14,6 +14,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::connection::Connection;
 use crate::context::Context;
+use crate::counters::{Counted, Gauge};
 use crate::http1::Deadline;
 
 tokio::task_local! {
@@ -57,7 +58,28 @@ pub(super) fn ends_by() -> CancellationToken {
 
 /// Runs the streams of an HTTP/2 connection.
 #[derive(Clone)]
-pub(super) struct Streams(pub(super) Arc<Connection>);
+pub(super) struct Streams {
+    connection: Arc<Connection>,
+    open: Arc<Gauge>,
+}
+
+impl Streams {
+    pub(super) fn of(connection: &Arc<Connection>) -> Self {
+        Self { connection: Arc::clone(connection), open: Arc::default() }
+    }
+
+    /// Ready once there has been no stream for a while: at least this long, and at most twice.
+    pub(super) async fn idle(self, limit: Duration) {
+        loop {
+            let before = self.open.total();
+            let was_idle = self.open.now() == 0;
+            tokio::time::sleep(limit).await;
+            if was_idle && self.open.total() == before {
+                return;
+            }
+        }
+    }
+}
 
 impl<F> Executor<F> for Streams
 where
@@ -68,15 +90,16 @@ where
         let parent = STREAM.try_with(Arc::clone);
         let sends = parent.is_ok();
         let stream = parent.unwrap_or_default();
-        self.0.proxy.tasks.spawn(Serving {
+        self.connection.proxy.tasks.spawn(Serving {
             future: Box::pin(STREAM.scope(Arc::clone(&stream), future)),
             stream,
             sends,
             released: None,
             // A tunnel has a limit of its own.
-            idle: self.0.proxy.timeouts.idle.filter(|_| !sends),
+            idle: self.connection.proxy.timeouts.idle.filter(|_| !sends),
             seen: 0,
             deadline: Deadline::default(),
+            _counted: self.open.enter(),
         });
     }
 }
@@ -91,6 +114,7 @@ struct Serving<F> {
     idle: Option<Duration>,
     seen: usize,
     deadline: Deadline,
+    _counted: Counted,
 }
 
 impl<F: Future<Output = ()>> Future for Serving<F> {
