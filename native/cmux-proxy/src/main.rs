@@ -8,6 +8,7 @@
 mod admin;
 mod arguments;
 mod certificate;
+mod descriptors;
 mod log;
 mod metrics;
 mod run;
@@ -75,6 +76,7 @@ fn serve(arguments: &Arguments) -> Result<(), Failure> {
 
 async fn serve_until_told(arguments: &Arguments) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
+    descriptors::raise_limit();
     let source = Source::of(arguments.auth_token_file.as_deref());
     let server = Server::start(options(arguments, &source)?)?;
     let (health, metrics) = (Health::default(), Metrics::of(&server));

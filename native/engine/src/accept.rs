@@ -36,14 +36,23 @@ pub(crate) async fn accept(listeners: Vec<TcpListener>, work: Work) {
 }
 
 async fn accept_loop(listeners: &[TcpListener], shares: &Shares, own: usize, proxy: &Arc<Proxy>) {
+    let mut failing = false;
     loop {
         match next(listeners).await {
             Ok(socket) => {
+                failing = false;
                 if let Some((socket, load)) = shares.assign(socket, own) {
                     unless_it_panics("a connection", || begin(socket, load, proxy));
                 }
             }
-            Err(error) => pause_after(&error).await,
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!(%error, "cannot accept connections for now");
+                }
+                // Without a descriptor left it fails at once, again and again, until some are closed.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
         }
     }
 }
@@ -81,13 +90,10 @@ fn begin(socket: TcpStream, load: Load, proxy: &Arc<Proxy>) {
     proxy.tasks.spawn(connection::accept(Stream::accepted(socket, (load, slot)), connection));
 }
 
-/// When no descriptor is left, `accept` fails at once, again and again, until some are closed.
-async fn pause_after(error: &io::Error) {
+/// Whether it says nothing of the next.
+fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
-        tracing::warn!(%error, "cannot accept connections for now");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
 }
 
 async fn close_idle_upstreams(proxy: &Proxy) {

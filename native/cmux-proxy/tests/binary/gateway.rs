@@ -19,7 +19,18 @@ pub(crate) struct Gateway {
 
 /// The program with these arguments, and nothing of this process's environment that it would look at.
 pub(crate) fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cmux-proxy"));
+    configured(Command::new(env!("CARGO_BIN_EXE_cmux-proxy")), arguments)
+}
+
+/// The same under a limit, as the shell's `ulimit` takes it.
+pub(crate) fn program_with(limit: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    let limited = format!("ulimit {limit} && exec \"$0\" \"$@\"");
+    command.args(["-c", &limited, env!("CARGO_BIN_EXE_cmux-proxy")]);
+    configured(command, arguments)
+}
+
+fn configured(mut command: Command, arguments: &[&str]) -> Command {
     for variable in [
         "CMUX_LISTEN",
         "CMUX_UPSTREAM_HOST",
@@ -80,9 +91,13 @@ impl Gateway {
 
     /// Sends it a signal, by its name.
     pub(crate) async fn signal(&self, name: &str) {
-        let id = self.child.id().expect("it has not ended").to_string();
+        let id = self.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &id]).status().await.unwrap();
         assert!(sent.success(), "{name} was not sent");
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("it has not ended")
     }
 
     pub(crate) fn has_ended(&mut self) -> bool {

@@ -11,6 +11,8 @@
 
 mod access;
 mod admin;
+#[cfg(target_os = "linux")]
+mod descriptors;
 mod gateway;
 #[path = "../../../engine/tests/wire/harness.rs"]
 #[allow(dead_code, reason = "the engine's tests use more of it")]
