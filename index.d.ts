@@ -68,7 +68,7 @@ export declare class ProxyServer {
   certificateAuthority(): Certificate
   /**
    * The certificate of a secure listener, to be pinned; `null` where the listener is not secure. It is another at each
-   * start, and valid for 397 days.
+   * start, valid for 397 days, and made anew a day before it ends.
    */
   listenerCertificate(): Certificate | null
   /**

@@ -131,7 +131,7 @@ impl Drop for Connection {
 
 /// Serves a connection from the listening socket, inside TLS where that is secure.
 pub(crate) async fn accept(stream: Stream, connection: Arc<Connection>) {
-    let Some(config) = connection.proxy.tls.config.clone() else {
+    let Some(config) = connection.proxy.tls.config(&connection.proxy.certificates) else {
         return serve(stream, Protocol::Unknown, connection).await;
     };
     let limit = connection.proxy.timeouts.tls_handshake;

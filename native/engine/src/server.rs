@@ -87,9 +87,9 @@ impl Server {
         self.proxy.certificates.authority()
     }
 
-    /// The certificate of a secure listener, where it is of its own authority.
+    /// The certificate of a secure listener, where it is of its own authority; another one from a day before it would end.
     #[must_use]
-    pub fn listener_certificate(&self) -> Option<&Certificate> {
+    pub fn listener_certificate(&self) -> Option<Certificate> {
         self.proxy.tls.certificate()
     }
 

@@ -9,18 +9,20 @@ use rustls::ServerConfig;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use crate::certificate::{Certificate, Certificates, ServerCertificate, Shown};
+use crate::certificate::{Certificate, Certificates, ListenerLeaf, ServerCertificate, Shown};
 use crate::connection::Protocol;
 use crate::error::LeafError;
 use crate::options::ServerOptions;
 use crate::stream::Stream;
 
-/// What clients of the listening sockets are shown, if they are secure.
-pub(crate) struct Listener {
-    /// What they shake hands with.
-    pub(crate) config: Option<Arc<ServerConfig>>,
-    certificate: Option<Certificate>,
-    given: Option<Arc<Shown>>,
+/// What clients of the listening sockets are shown.
+pub(crate) enum Listener {
+    /// Nothing: they speak no TLS.
+    Plain,
+    /// A certificate of the server's own authority.
+    Own(ListenerLeaf),
+    /// One from elsewhere.
+    Given(Arc<ServerConfig>, Arc<Shown>),
 }
 
 impl Listener {
@@ -31,22 +33,35 @@ impl Listener {
         addresses: &[SocketAddr],
     ) -> Result<Self, LeafError> {
         if let Some(given) = options.certificate.clone().map(Shown::new) {
-            let config = Some(given.serve(options.http2)?);
-            return Ok(Self { config, certificate: None, given: Some(given) });
+            return Ok(Self::Given(given.serve(options.http2)?, given));
         }
-        let own = || own.for_listener(addresses, options.http2);
-        let (config, certificate) = options.secure.then(own).transpose()?.unzip();
-        Ok(Self { config, certificate, given: None })
+        if !options.secure {
+            return Ok(Self::Plain);
+        }
+        Ok(Self::Own(ListenerLeaf::new(own, addresses, options.http2)?))
     }
 
-    /// The one of the server's own authority.
-    pub(crate) fn certificate(&self) -> Option<&Certificate> {
-        self.certificate.as_ref()
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain)
+    }
+
+    /// What clients shake hands with now, where they do.
+    pub(crate) fn config(&self, own: &Certificates) -> Option<Arc<ServerConfig>> {
+        match self {
+            Self::Plain => None,
+            Self::Own(leaf) => Some(leaf.config(own)),
+            Self::Given(config, _) => Some(Arc::clone(config)),
+        }
+    }
+
+    /// The one of the server's own authority that is shown now.
+    pub(crate) fn certificate(&self) -> Option<Certificate> {
+        if let Self::Own(leaf) = self { Some(leaf.certificate()) } else { None }
     }
 
     /// Shows another in place of the one that was given.
     pub(crate) fn replace(&self, certificate: ServerCertificate) {
-        if let Some(given) = &self.given {
+        if let Self::Given(_, given) = self {
             given.replace(certificate);
         }
     }

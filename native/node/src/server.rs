@@ -121,10 +121,10 @@ impl ProxyServer {
     }
 
     /// The certificate of a secure listener, to be pinned; `null` where the listener is not secure. It is another at each
-    /// start, and valid for 397 days.
+    /// start, valid for 397 days, and made anew a day before it ends.
     #[napi(ts_return_type = "Certificate | null")]
     pub fn listener_certificate(&self, env: Env) -> napi::Result<Option<Certificate>> {
-        throwing(env, || Ok(self.server.listener_certificate().map(Into::into)))
+        throwing(env, || Ok(self.server.listener_certificate().as_ref().map(Into::into)))
     }
 
     /// Makes the context of a tab. One that the same `WebContents` already had is released.

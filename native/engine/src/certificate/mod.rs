@@ -9,13 +9,13 @@ mod authority;
 mod cache;
 mod given;
 mod leaf;
+mod listener;
 mod store;
 #[cfg(test)]
 mod tests;
 mod validity;
 
-use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -30,6 +30,7 @@ use authority::Authority;
 use cache::Cache;
 pub(crate) use given::Shown;
 pub use given::{InvalidCertificate, ServerCertificate};
+pub(crate) use listener::ListenerLeaf;
 
 /// A certificate, as clients are told of it.
 #[derive(Debug, Clone)]
@@ -83,20 +84,6 @@ impl Certificates {
         let config = leaf.serve(&self.authority, http2)?;
         self.cache.put(host.clone(), http2, leaf.validity, Arc::clone(&config));
         Ok(config)
-    }
-
-    /// TLS for the listening sockets at these addresses.
-    pub(crate) fn for_listener(
-        &self,
-        addresses: &[SocketAddr],
-        http2: bool,
-    ) -> Result<(Arc<ServerConfig>, Certificate), LeafError> {
-        let hosts = addresses.iter().map(|address| address.ip().to_canonical());
-        let mut hosts: Vec<_> = hosts.flat_map(|ip| listener_hosts(ip, &self.names)).collect();
-        let mut seen = HashSet::new();
-        hosts.retain(|host| seen.insert(host.clone()));
-        let leaf = leaf::issue(&self.authority, &hosts, validity::now())?;
-        Ok((leaf.serve(&self.authority, http2)?, leaf.certificate))
     }
 }
 

@@ -41,7 +41,7 @@ impl Connections {
 pub(crate) fn turn_away(socket: TcpStream, proxy: &Arc<Proxy>) {
     let error = ProxyError::ConnectionLimit(SOON);
     respond::report(proxy, None, &error);
-    if proxy.tls.config.is_some() {
+    if !proxy.tls.is_plain() {
         return;
     }
     let farewell = Arc::clone(&proxy.connections.farewells).try_acquire_owned().ok();

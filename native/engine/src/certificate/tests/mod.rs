@@ -2,6 +2,7 @@
 
 mod cache;
 mod handshake;
+mod listener;
 mod openssl;
 mod store;
 

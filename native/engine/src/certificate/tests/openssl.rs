@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
 
-use super::super::{Certificate, Certificates, leaf, listener_hosts, validity};
+use super::super::{Certificate, Certificates, ListenerLeaf, leaf, listener_hosts, validity};
 use super::{Folder, certificates, host};
 
 fn openssl(arguments: &[&str]) -> Output {
@@ -185,7 +185,7 @@ fn the_listener_is_known_by_its_address_and_the_names() {
     for (address, expected) in cases {
         let addresses = address.split(' ').map(|ip| SocketAddr::new(ip.parse().unwrap(), 1));
         let addresses: Vec<_> = addresses.collect();
-        let listener = certificates.for_listener(&addresses, true).unwrap().1;
+        let listener = ListenerLeaf::new(&certificates, &addresses, true).unwrap().certificate();
         for name in expected.iter().chain(&names) {
             let option = if name.parse::<std::net::IpAddr>().is_ok() {
                 "-verify_ip"
