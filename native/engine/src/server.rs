@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -151,9 +151,12 @@ impl Server {
     /// Its waiting is done on the caller's runtime, of tokio with time.
     pub async fn drain(&self, limit: Duration) {
         const LOOK_EVERY: Duration = Duration::from_millis(10);
+        /// Whoever has just connected may be about to ask.
+        const LATECOMERS: Duration = Duration::from_secs(1);
         self.proxy.draining.cancel();
+        let begun = Instant::now();
         let drained = async {
-            while !self.proxy.is_drained() {
+            while !self.proxy.is_drained(begun.elapsed() < LATECOMERS) {
                 self.proxy.contexts.cut_waiting();
                 sleep(LOOK_EVERY).await;
             }
@@ -198,11 +201,12 @@ impl Proxy {
         self.events.is_some()
     }
 
-    /// Whether nothing is in flight any more, or nobody waits for it.
-    fn is_drained(&self) -> bool {
-        let Counters { requests, tunnels, .. } = &self.counters;
+    /// Whether nothing is in flight any more, nor may begin if there is time for that, or nobody waits for it.
+    fn is_drained(&self, has_time: bool) -> bool {
+        let Counters { requests, tunnels, connections, .. } = &self.counters;
         let http2 = self.gateway.as_ref().map_or(0, |gateway| gateway.http2.now());
-        self.stopping.is_cancelled() || requests.now() + tunnels.now() + http2 == 0
+        let connections = if has_time { connections.now() } else { 0 };
+        self.stopping.is_cancelled() || requests.now() + tunnels.now() + http2 + connections == 0
     }
 
     /// Tells the embedder; the event is only made when someone listens. While a panic unwinds nobody is told:

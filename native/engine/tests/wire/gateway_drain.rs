@@ -51,6 +51,22 @@ async fn what_is_in_flight_ends_well_and_what_waits_is_ended() {
 }
 
 #[tokio::test]
+async fn who_has_connected_may_still_ask_for_a_moment() {
+    let (proxy, origin) = (gateway(options()), Origin::start().await);
+    let [mut late, mut silent] = [proxy.connect().await, proxy.connect().await];
+    proxy.until("both are connected", |stats| stats.connections == 2).await;
+    let draining = drain(&proxy, DEADLINE);
+    is_refused(&proxy).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    ask(&mut late, &origin, "").await;
+    origin.answer("ok").await;
+    let (head, body) = late.response().await;
+    assert_eq!((field(&head, "connection"), &*body), (Some("close"), "ok"));
+    timeout(DEADLINE / 2, draining).await.expect("who says nothing is not waited for").unwrap();
+    assert_eq!(silent.ends_soon().await, b"");
+}
+
+#[tokio::test]
 async fn http2_clients_are_told_to_go_and_their_streams_end_well() {
     let (proxy, origin) = (gateway(options()), Origin::start().await);
     let mut sender = speak(TcpStream::connect(proxy.server.local_addr()).await.unwrap()).await;
