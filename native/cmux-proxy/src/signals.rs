@@ -45,9 +45,11 @@ mod unix {
 
         pub(crate) async fn next(&mut self) -> Signal {
             tokio::select! {
+                // Whoever asks for both has asked for this first: what is to end could not do it later.
+                biased;
+                _ = self.hang_up.recv() => Signal::Reload,
                 _ = self.terminate.recv() => Signal::End,
                 _ = self.interrupt.recv() => Signal::End,
-                _ = self.hang_up.recv() => Signal::Reload,
             }
         }
     }
