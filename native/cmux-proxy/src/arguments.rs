@@ -2,7 +2,6 @@
 //! starts.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,11 +9,10 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use ipnet::{IpNet, Ipv4Net};
 use tabport_engine::authority::Host;
 use tabport_engine::workspace::WorkspaceNet;
-use tabport_engine::{
-    AllowedHost, Bind, ContextLimits, Limits, ServerCertificate, ServerOptions, Timeouts,
-};
+use tabport_engine::{AllowedHost, Bind, ServerCertificate, ServerOptions};
 
 use crate::certificate::{self, CertificateError};
+use crate::limits::LimitArguments;
 use crate::run::RunArguments;
 #[cfg(target_os = "linux")]
 use crate::run::relay::RelayArguments;
@@ -88,27 +86,8 @@ pub(crate) struct Arguments {
     /// How long what is in flight may take to end after SIGTERM or SIGINT
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "30s")]
     pub(crate) graceful_shutdown_timeout: Duration,
-    /// The most connections at once [default: no limit]
-    #[arg(long, value_name = "COUNT")]
-    max_connections: Option<NonZeroU32>,
-    /// The most requests in flight at once to each workspace [default: no limit]
-    #[arg(long, value_name = "COUNT")]
-    max_requests: Option<NonZeroU32>,
-    /// The most tunnels at once to each workspace, those of upgrades included [default: no limit]
-    #[arg(long, value_name = "COUNT")]
-    max_tunnels: Option<NonZeroU32>,
-    /// How long connecting to an upstream may take
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "10s")]
-    connect_timeout: Duration,
-    /// How long a request's head may take, and a connection may wait for the next
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "60s")]
-    request_head_timeout: Duration,
-    /// How long an upstream may take to answer
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "5m")]
-    response_head_timeout: Duration,
-    /// How long a body or a tunnel may move no byte [default: for ever]
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    idle_timeout: Option<Duration>,
+    #[command(flatten)]
+    limits: LimitArguments,
     /// How the log on standard error looks; `RUST_LOG` says what is in it
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
@@ -157,22 +136,8 @@ impl Arguments {
         ServerOptions {
             bind: Bind::Addresses { addresses, allow_partial: self.allow_partial_bind },
             allow_non_loopback: true,
-            timeouts: Timeouts {
-                connect: self.connect_timeout,
-                request_head: self.request_head_timeout,
-                response_head: self.response_head_timeout,
-                idle: self.idle_timeout,
-                ..Timeouts::default()
-            },
-            limits: Limits {
-                connections: self.max_connections,
-                context: ContextLimits {
-                    concurrent_requests: self.max_requests,
-                    tunnels: self.max_tunnels,
-                    ..ContextLimits::default()
-                },
-                ..Limits::default()
-            },
+            timeouts: self.limits.timeouts(),
+            limits: self.limits.limits(),
             ..ServerOptions::default()
         }
     }

@@ -9,6 +9,7 @@ mod admin;
 mod arguments;
 mod certificate;
 mod descriptors;
+mod limits;
 mod log;
 mod metrics;
 mod run;

@@ -18,6 +18,7 @@ mod gateway;
 #[allow(dead_code, reason = "the engine's tests use more of it")]
 mod harness;
 mod isolation;
+mod limits;
 mod listen;
 #[cfg(target_os = "linux")]
 mod run;
@@ -33,6 +34,7 @@ mod signals;
 #[path = "../../../engine/tests/wire/stream.rs"]
 #[allow(dead_code, reason = "the engine's tests use more of it")]
 mod stream;
+mod timeouts;
 mod tls;
 #[path = "../../../engine/tests/wire/tls_client.rs"]
 #[allow(dead_code, reason = "the engine's tests use more of it")]
