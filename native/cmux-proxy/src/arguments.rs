@@ -1,14 +1,14 @@
 //! Flags and environment, parsed into the engine's own types: what does not fit is an error before anything
 //! starts.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use ipnet::{IpNet, Ipv4Net};
 use tabport_engine::authority::Host;
-use tabport_engine::workspace::WorkspaceNet;
+use tabport_engine::workspace::{HostTemplate, WorkspaceNet, Workspaces};
 use tabport_engine::{AllowedHost, Bind, ServerCertificate, ServerOptions};
 
 use crate::certificate::{self, CertificateError};
@@ -17,7 +17,7 @@ use crate::run::RunArguments;
 #[cfg(target_os = "linux")]
 use crate::run::relay::RelayArguments;
 
-/// Leads requests to the servers of this machine's workspaces, by X-Cmux-Port-Internal and
+/// Leads requests to the servers of workspaces, by X-Cmux-Port-Internal and
 /// X-Cmux-Workspace-Internal, or by a host such as workspace-1-3000.localhost.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
@@ -36,21 +36,21 @@ pub(crate) struct Arguments {
     /// Start even if only some of the addresses can be bound
     #[arg(long)]
     allow_partial_bind: bool,
-    /// Where requests lead that name no workspace
-    #[arg(long, env = "CMUX_UPSTREAM_HOST", value_name = "HOST", default_value = "127.0.0.1")]
-    pub(crate) upstream_host: Host,
-    /// Whether a request may name no workspace
+    /// Where requests lead that name no workspace [default: 127.0.0.1]
+    #[arg(long, env = "CMUX_UPSTREAM_HOST", value_name = "HOST")]
+    upstream_host: Option<Host>,
+    /// Whether a request may name no workspace [default: true, and with --workspace-host only where there is an
+    /// --upstream-host]
     #[arg(
         long,
         env = "CMUX_ALLOW_DEFAULT_UPSTREAM",
         action = ArgAction::Set,
-        default_value_t = true,
         default_missing_value = "true",
         num_args = 0..=1,
         require_equals = true,
         value_name = "true|false"
     )]
-    pub(crate) allow_default_upstream: bool,
+    allow_default_upstream: Option<bool>,
     /// A file with the token that every request must carry in Proxy-Authorization, as Bearer or as the second half
     /// of Basic; SIGHUP reads it again. `CMUX_AUTH_TOKEN` may hold the token instead
     #[arg(long, value_name = "FILE")]
@@ -83,6 +83,14 @@ pub(crate) struct Arguments {
         default_value = "127.18.0.0/16"
     )]
     pub(crate) workspace_net: WorkspaceNet,
+    /// The name of each workspace's host instead, such as '{workspace}.workspaces.svc.cluster.local.'
+    #[arg(
+        long,
+        env = "CMUX_WORKSPACE_HOST",
+        value_name = "TEMPLATE",
+        conflicts_with = "workspace_net"
+    )]
+    workspace_host: Option<HostTemplate>,
     /// How long what is in flight may take to end after SIGTERM or SIGINT
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "30s")]
     pub(crate) graceful_shutdown_timeout: Duration,
@@ -124,6 +132,20 @@ impl Arguments {
         }
     }
 
+    /// Where workspaces are.
+    pub(crate) fn workspaces(&self) -> Workspaces {
+        let net = || Workspaces::Net(self.workspace_net);
+        self.workspace_host.clone().map_or_else(net, Workspaces::Hosts)
+    }
+
+    /// Where requests lead that name no workspace; `None` where they must name one. Where workspaces are elsewhere,
+    /// loopback has nothing for clients, but perhaps something for those who run the gateway.
+    pub(crate) fn default_upstream(&self) -> Option<Host> {
+        let usual = self.workspace_host.is_none() || self.upstream_host.is_some();
+        let host = || self.upstream_host.clone().unwrap_or(Host::Ip(Ipv4Addr::LOCALHOST.into()));
+        self.allow_default_upstream.unwrap_or(usual).then(host)
+    }
+
     /// The certificate as its files are now; `None` where clients speak no TLS.
     pub(crate) fn certificate(&self) -> Result<Option<ServerCertificate>, CertificateError> {
         let files = self.tls_cert.as_deref().zip(self.tls_key.as_deref());
@@ -144,6 +166,6 @@ impl Arguments {
 }
 
 const LOOPBACK: [IpNet; 2] = [
-    IpNet::V4(Ipv4Net::new_assert(std::net::Ipv4Addr::new(127, 0, 0, 0), 8)),
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8)),
     IpNet::V6(ipnet::Ipv6Net::new_assert(std::net::Ipv6Addr::LOCALHOST, 128)),
 ];

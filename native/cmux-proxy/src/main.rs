@@ -110,8 +110,8 @@ fn options(arguments: &Arguments, source: &Source) -> Result<ServerOptions, Fail
         Access::Restricted { trusted: arguments.trusted(token.is_some()), token }
     };
     let gateway = GatewayOptions {
-        workspaces: arguments.workspace_net,
-        default_upstream: arguments.allow_default_upstream.then(|| arguments.upstream_host.clone()),
+        workspaces: arguments.workspaces(),
+        default_upstream: arguments.default_upstream(),
         access,
         allowed_hosts: arguments.allowed_hosts.clone(),
     };

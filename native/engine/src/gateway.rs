@@ -16,7 +16,7 @@ use crate::counters::Gauge;
 use crate::decide::gateway::Rules;
 use crate::error::{ContextError, StartError};
 use crate::limits::{Admissions, ContextLimits};
-use crate::workspace::WorkspaceNet;
+use crate::workspace::Workspaces;
 
 /// What a server does with requests.
 #[derive(Debug, Clone, Default)]
@@ -24,15 +24,15 @@ pub enum Face {
     /// It goes where its clients ask it to, by the route of the context whose credentials they have.
     #[default]
     ForwardProxy,
-    /// It leads to the servers of the workspaces of this machine. It has no contexts but its own.
+    /// It leads to the servers of workspaces, of this machine or of others. It has no contexts but its own.
     Gateway(GatewayOptions),
 }
 
 /// How a gateway decides.
 #[derive(Debug, Clone)]
 pub struct GatewayOptions {
-    /// Where workspaces have their addresses.
-    pub workspaces: WorkspaceNet,
+    /// Where workspaces are.
+    pub workspaces: Workspaces,
     /// The host that a request without a workspace leads to; `None` refuses such requests.
     pub default_upstream: Option<Host>,
     /// Who may use it.

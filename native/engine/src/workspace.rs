@@ -1,8 +1,10 @@
-//! Which address a workspace has: a pure function of its name, so that whoever binds there and whoever leads
-//! there agree without asking each other.
+//! Where a workspace is: a pure function of its name, so that whoever binds there and whoever leads there agree
+//! without asking each other. Only what follows the last `/` of the name counts.
 //!
-//! Only what follows the last `/` counts. A name that ends in digits has the address of that number; any other
-//! has the address of its hash, FNV-1a with 32 bits over the name in lower case, cut to the network's size. The
+//! On one machine a workspace is an address of a network; where workspaces are machines of their own, it is a host
+//! named by a [`HostTemplate`].
+//!
+//! In a network, a name that ends in digits has the address of that number; any other has the address of its hash, FNV-1a with 32 bits over the name in lower case, cut to the network's size. The
 //! address *is* the workspace: names that share one, as `a1` and `workspace-1` do, or two names whose hashes
 //! meet, are names of one workspace. Where that must not be, number the workspaces.
 //!
@@ -10,10 +12,50 @@
 //! are addresses like any other inside 127.0.0.0/8, where a network has no broadcast; elsewhere the first and the
 //! last address of the network are refused.
 
+mod template;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::Ipv4Net;
 use thiserror::Error;
+
+use crate::authority::Host;
+use crate::route::Loopback;
+pub use template::{HostTemplate, InvalidTemplate};
+
+/// How a workspace's host is found from its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Workspaces {
+    /// It is an address of this network.
+    Net(WorkspaceNet),
+    /// It is a host with a name of this form, which is resolved.
+    Hosts(HostTemplate),
+}
+
+impl Default for Workspaces {
+    fn default() -> Self {
+        Self::Net(WorkspaceNet::default())
+    }
+}
+
+impl Workspaces {
+    /// The host of the workspace of this name.
+    pub fn host_of(&self, name: &str) -> Result<Host, InvalidName> {
+        match self {
+            Self::Net(net) => net.address_of(name).map(Host::Ip),
+            Self::Hosts(template) => template.host_of(name),
+        }
+    }
+
+    /// Whether a workspace may turn out to be on this machine's loopback. A name that resolves to it leads to
+    /// whatever runs beside the gateway, which is nobody's workspace.
+    pub(crate) fn loopback(&self) -> Loopback {
+        match self {
+            Self::Net(_) => Loopback::Allowed,
+            Self::Hosts(_) => Loopback::Refused,
+        }
+    }
+}
 
 /// The network that workspaces have their addresses in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +66,7 @@ pub struct WorkspaceNet(Ipv4Net);
 #[error("a workspace network has a prefix of 8 to 24 bits")]
 pub struct InvalidNet;
 
-/// Why a name leads to no address. What was sent is not repeated.
+/// Why a name leads nowhere. What was sent is not repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidName {
     /// It has other characters, is an address, or climbs out of its folder.
@@ -36,6 +78,11 @@ pub enum InvalidName {
     /// Outside of loopback, the network itself or its broadcast.
     #[error("its address is not one that a server can have")]
     Reserved,
+    /// It cannot stand in a host's name.
+    #[error(
+        "a host's name takes letters, digits and '-' inside, and no more than a label has room for"
+    )]
+    Label,
 }
 
 impl Default for WorkspaceNet {
@@ -56,8 +103,8 @@ impl TryFrom<Ipv4Net> for WorkspaceNet {
 impl WorkspaceNet {
     /// The address of the workspace of this name.
     pub fn address_of(&self, name: &str) -> Result<IpAddr, InvalidName> {
-        let base = name.rsplit('/').next().unwrap_or_default();
-        if !is_name(name) || base.parse::<Ipv4Addr>().is_ok() {
+        let base = base(name)?;
+        if base.parse::<Ipv4Addr>().is_ok() {
             return Err(InvalidName::Shape);
         }
         let hosts = u32::from(self.0.hostmask());
@@ -80,6 +127,12 @@ pub(crate) fn is_name(text: &str) -> bool {
     let allowed =
         |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'/');
     !text.is_empty() && text.bytes().all(allowed) && text.split('/').all(|part| part != "..")
+}
+
+/// What counts of a name.
+fn base(name: &str) -> Result<&str, InvalidName> {
+    let base = name.rsplit('/').next().filter(|_| is_name(name));
+    base.ok_or(InvalidName::Shape)
 }
 
 fn trailing_digits(name: &str) -> &str {

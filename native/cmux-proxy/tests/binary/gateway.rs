@@ -37,6 +37,7 @@ fn configured(mut command: Command, arguments: &[&str]) -> Command {
         "CMUX_ALLOW_DEFAULT_UPSTREAM",
         "CMUX_AUTH_TOKEN",
         "CMUX_PRELOAD_LIBRARY",
+        "CMUX_WORKSPACE_HOST",
         "RUST_LOG",
     ] {
         command.env_remove(variable);

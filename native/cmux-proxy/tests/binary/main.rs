@@ -17,6 +17,7 @@ mod gateway;
 #[path = "../../../engine/tests/wire/harness.rs"]
 #[allow(dead_code, reason = "the engine's tests use more of it")]
 mod harness;
+mod hosts;
 mod isolation;
 mod limits;
 mod listen;

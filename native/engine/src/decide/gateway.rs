@@ -13,7 +13,7 @@ use crate::head::RequestHead;
 use crate::headers::PASSED;
 use crate::route::{Loopback, Told, Upstream};
 use crate::target::Target;
-use crate::workspace::WorkspaceNet;
+use crate::workspace::Workspaces;
 
 /// More gateways than that on one way are a loop, or as bad as one.
 const MOST_GATEWAYS: usize = 8;
@@ -21,12 +21,24 @@ const MOST_GATEWAYS: usize = 8;
 /// What a gateway decides by.
 #[derive(Debug, Clone)]
 pub struct Rules {
-    /// Where workspaces have their addresses.
-    pub workspaces: WorkspaceNet,
+    /// Where workspaces are.
+    pub workspaces: Workspaces,
     /// The host that a request without a workspace leads to; `None` refuses such requests.
     pub default_upstream: Option<Host>,
     /// Names this gateway among those that a request has passed, in hexadecimal digits.
     pub id: Box<str>,
+}
+
+impl Rules {
+    /// The host that this workspace is on, and whether that may be loopback. Whoever names a default upstream means
+    /// what it says.
+    fn host(&self, workspace: Option<&str>) -> Result<(Host, Loopback), RoutingError> {
+        match (workspace, &self.default_upstream) {
+            (Some(name), _) => Ok((self.workspaces.host_of(name)?, self.workspaces.loopback())),
+            (None, Some(host)) => Ok((host.clone(), Loopback::Allowed)),
+            (None, None) => Err(RoutingError::WorkspaceMissing),
+        }
+    }
 }
 
 /// Decides what to do with a request whose sender has been let in.
@@ -41,17 +53,15 @@ pub fn decide(head: &RequestHead, rules: &Rules) -> Result<Action, ProxyError> {
     let named = if head.is_plain_connect() { None } else { Named::in_authority(&target.authority) };
     let port = told.port.or(named.as_ref().map(|named| named.port));
     let port = port.ok_or(RoutingError::PortMissing)?;
-    let host = match told.workspace.or(named.as_ref().map(|named| named.workspace)) {
-        Some(name) => Host::Ip(rules.workspaces.address_of(name).map_err(RoutingError::from)?),
-        None => rules.default_upstream.clone().ok_or(RoutingError::WorkspaceMissing)?,
-    };
+    let (host, loopback) =
+        rules.host(told.workspace.or(named.as_ref().map(|named| named.workspace)))?;
     let host_field = told.host.map_or_else(|| host_field(head, &target), Into::into);
     let upstream = Upstream {
         scheme: Scheme::Http,
         authority: Authority { host, port },
         routing: None,
         told: Some(Told { host: host_field, passed }),
-        loopback: Loopback::Allowed,
+        loopback,
     };
     Ok(if head.is_plain_connect() {
         Action::Tunnel { asked: target.authority, upstream }

@@ -40,7 +40,7 @@ pub enum RoutingError {
     /// Neither field nor authority names a workspace, and there is no default upstream.
     #[error("missing required header: X-Cmux-Workspace-Internal")]
     WorkspaceMissing,
-    /// The name leads to no address.
+    /// The name leads nowhere.
     #[error("invalid workspace name: {0}")]
     Workspace(#[from] InvalidName),
     /// What is to be sent as Host is none.

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use super::{Admission, ContextLimits};
 use crate::authority::Host;
 
-/// What is left of the limits of each workspace that has been asked for, at most one for each address.
+/// What is left of the limits of each workspace that has been asked for, one for each host.
 pub(crate) struct Admissions {
     limits: ContextLimits,
     by_host: Mutex<HashMap<Host, Arc<Admission>>>,

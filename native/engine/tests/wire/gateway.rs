@@ -2,14 +2,14 @@
 
 use std::net::SocketAddr;
 
-use tabport_engine::workspace::WorkspaceNet;
+use tabport_engine::workspace::{WorkspaceNet, Workspaces};
 use tabport_engine::{Access, Bind, Face, GatewayOptions, ServerOptions};
 
 use crate::harness::{Origin, Peer, Proxy, field, status};
 
 pub(crate) fn options() -> GatewayOptions {
     GatewayOptions {
-        workspaces: WorkspaceNet::default(),
+        workspaces: Workspaces::default(),
         default_upstream: Some("127.0.0.1".parse().unwrap()),
         access: Access::Restricted { trusted: vec!["127.0.0.0/8".parse().unwrap()], token: None },
         allowed_hosts: Vec::new(),
@@ -201,7 +201,8 @@ async fn a_way_back_to_a_gateway_is_508() {
 
 #[tokio::test]
 async fn each_address_serves_and_none_can_be_dialled_through_it() {
-    let workspaces = "127.0.0.0/16".parse::<ipnet::Ipv4Net>().unwrap().try_into().unwrap();
+    let net = "127.0.0.0/16".parse::<ipnet::Ipv4Net>().unwrap();
+    let workspaces = Workspaces::Net(WorkspaceNet::try_from(net).unwrap());
     let address = |text: &str| text.parse().unwrap();
     let addresses = vec![address("127.0.0.1:0"), address("127.0.0.2:0"), address("127.0.0.2:0")];
     let proxy = Proxy::with(ServerOptions {

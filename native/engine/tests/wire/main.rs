@@ -21,6 +21,7 @@ mod gateway;
 mod gateway_access;
 mod gateway_drain;
 mod gateway_farewell;
+mod gateway_hosts;
 mod gateway_limits;
 mod gateway_loops;
 mod gateway_page;
