@@ -12,6 +12,7 @@ use tabport_engine::workspace::{HostTemplate, WorkspaceNet, Workspaces};
 use tabport_engine::{AllowedHost, Bind, ServerCertificate, ServerOptions};
 
 use crate::certificate::{self, CertificateError};
+use crate::health::HealthArguments;
 use crate::limits::LimitArguments;
 use crate::run::RunArguments;
 #[cfg(target_os = "linux")]
@@ -104,6 +105,7 @@ pub(crate) struct Arguments {
 /// What to do other than being a gateway.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Health(HealthArguments),
     Run(RunArguments),
     #[cfg(target_os = "linux")]
     #[command(hide = true)]

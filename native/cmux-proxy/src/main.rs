@@ -1,6 +1,6 @@
 //! `cmux-proxy`, the workspace gateway: a thin door that turns flags and environment into the engine's options,
-//! says where it listens, and lets signals end it. `cmux-proxy run` is a command beside it: it starts a program in a
-//! workspace.
+//! says where it listens, and lets signals end it. Two commands are beside it: `cmux-proxy run` starts a program in a
+//! workspace, and `cmux-proxy health` asks a running gateway how it is.
 //!
 //! It ends with 0 once it has been told to and everything in flight has ended, or the limit for that is over; with
 //! 1 where it cannot start, or a second signal leaves it no time; with 2 for arguments that make no sense.
@@ -9,6 +9,7 @@ mod admin;
 mod arguments;
 mod certificate;
 mod descriptors;
+mod health;
 mod limits;
 mod log;
 mod metrics;
@@ -28,6 +29,7 @@ use tokio::runtime;
 use admin::{Admin, Health};
 use arguments::{Arguments, Command};
 use certificate::CertificateError;
+use health::Unhealthy;
 use metrics::Metrics;
 use signals::{Signal, Signals};
 use token::{Source, TokenError};
@@ -45,6 +47,8 @@ enum Failure {
     Admin { address: SocketAddr, source: io::Error },
     #[error("the system: {0}")]
     System(#[from] io::Error),
+    #[error(transparent)]
+    Unhealthy(#[from] Unhealthy),
     #[error("told twice to end: what was in flight is cut off")]
     Hurried,
 }
@@ -55,13 +59,17 @@ fn main() -> ExitCode {
         Some(Command::Run(run)) => run::run(run, arguments.workspace_net),
         #[cfg(target_os = "linux")]
         Some(Command::Relay(relay)) => run::relay::relay(relay),
-        None => be_a_gateway(&arguments),
+        Some(Command::Health(health)) => {
+            logged(&arguments, || health::check(health).map_err(Failure::from))
+        }
+        None => logged(&arguments, || serve(&arguments)),
     }
 }
 
-fn be_a_gateway(arguments: &Arguments) -> ExitCode {
+/// Works, with a log that says why it has failed.
+fn logged(arguments: &Arguments, work: impl FnOnce() -> Result<(), Failure>) -> ExitCode {
     log::start(arguments.log_format);
-    match serve(arguments) {
+    match work() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");

@@ -63,6 +63,30 @@ async fn metrics_are_the_engines_counters() {
 }
 
 #[tokio::test]
+async fn a_command_asks_for_health() {
+    let (gateway, origin) = (start().await, Origin::start().await);
+    let admin = gateway.admin().to_string();
+    let health = async || outcome(&mut program(&["health", &admin])).await;
+    assert_eq!(health().await, (Some(0), String::new()));
+
+    let mut client = gateway.connect().await;
+    let port = origin.port();
+    client.send(format!("GET / HTTP/1.1\r\nHost: a\r\nX-Cmux-Port-Internal: {port}\r\n\r\n")).await;
+    let in_flight = origin.accept().await;
+    gateway.signal("TERM").await;
+    while status(&get(&gateway, "/healthz").await.0) != 503 {}
+    let (code, log) = health().await;
+    assert_eq!(code, Some(1));
+    assert!(log.contains("answers 503"), "{log}");
+
+    drop(in_flight);
+    gateway.ended().await;
+    let (code, log) = health().await;
+    assert_eq!(code, Some(1));
+    assert!(log.contains("does not answer"), "{log}");
+}
+
+#[tokio::test]
 async fn an_address_that_is_taken_is_1() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let admin = taken.local_addr().unwrap().to_string();
