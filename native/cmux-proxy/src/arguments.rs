@@ -73,7 +73,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
     /// Where to answer /healthz and /metrics, to anyone who reaches it [default: nowhere]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, env = "CMUX_ADMIN", value_name = "ADDR")]
     pub(crate) admin: Option<SocketAddr>,
     /// The network in which workspaces have their addresses, with a prefix of 8 to 24 bits
     #[arg(

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug, Args)]
 pub(crate) struct HealthArguments {
     /// Its --admin address
-    #[arg(value_name = "ADDR")]
+    #[arg(env = "CMUX_ADMIN", value_name = "ADDR")]
     address: SocketAddr,
 }
 

@@ -68,6 +68,10 @@ async fn a_command_asks_for_health() {
     let admin = gateway.admin().to_string();
     let health = async || outcome(&mut program(&["health", &admin])).await;
     assert_eq!(health().await, (Some(0), String::new()));
+    let mut by_environment = program(&["health"]);
+    let asked =
+        outcome(by_environment.env("CMUX_ADMIN", &admin).env("CMUX_LISTEN", "[::]:1")).await;
+    assert_eq!(asked, (Some(0), String::new()));
 
     let mut client = gateway.connect().await;
     let port = origin.port();

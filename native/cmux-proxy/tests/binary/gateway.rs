@@ -38,6 +38,7 @@ fn configured(mut command: Command, arguments: &[&str]) -> Command {
         "CMUX_AUTH_TOKEN",
         "CMUX_PRELOAD_LIBRARY",
         "CMUX_WORKSPACE_HOST",
+        "CMUX_ADMIN",
         "RUST_LOG",
     ] {
         command.env_remove(variable);
