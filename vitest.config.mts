@@ -55,6 +55,10 @@ export default defineConfig({
       },
       {
         ...shared,
+        test: { ...shared.test, name: 'deploy', include: ['tests/deploy/*.test.ts'] },
+      },
+      {
+        ...shared,
         test: {
           ...shared.test,
           name: 'faults',

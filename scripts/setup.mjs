@@ -1,8 +1,8 @@
 // Everything a fresh clone needs before it runs or is tested. Plain Node: it runs before any package is there.
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { providePackages } from '../tests/conformance/http2/packages.mjs'
-import { buildAddon, buildGateway, buildPanickingAddon, buildTypeScript } from './lib/build.mjs'
+import { packages as http2Packages } from '../tests/conformance/http2/packages.mjs'
+import { buildAddon, buildGateway, buildPanickingAddon, buildStaticGateway, buildTypeScript } from './lib/build.mjs'
 import { provideElectron } from './lib/electron.mjs'
 import { installPackages } from './lib/packages.mjs'
 import { main, step } from './lib/step.mjs'
@@ -24,7 +24,8 @@ export async function setUp({ purposes = FOR_TESTS, onMissing = failMissing } = 
   await step('workspace gateway', buildGateway)
   if (purposes === FOR_TESTS) {
     await step('native addon that panics on demand', buildPanickingAddon)
-    await step('Python packages', providePackages)
+    await step('static cmux-proxy', buildStaticGateway)
+    await step('Python packages for HTTP/2', () => http2Packages.provide())
   }
   await step('TypeScript', buildTypeScript)
 }

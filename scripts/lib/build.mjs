@@ -1,14 +1,15 @@
 // The builds, each skipped when its output was made from the inputs at hand.
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { fingerprint, isStamped, stamp } from './fingerprint.mjs'
-import { demoMain, gatewayProgram, inRoot, panickingAddon } from './paths.mjs'
-import { bin, quiet, show } from './run.mjs'
+import { demoMain, gatewayProgram, inRoot, panickingAddon, staticGateway } from './paths.mjs'
+import { ask, bin, quiet, show } from './run.mjs'
 
 /** Written by the build of the addon, and committed. */
 const GENERATED = ['index.js', 'index.d.ts']
 const RUST_INPUTS = ['native', 'Cargo.toml', 'Cargo.lock', 'rust-toolchain.toml']
 const ADDON_INPUTS = [...RUST_INPUTS, 'scripts/addon.mjs', 'package.json', ...GENERATED]
+const STATIC_INPUTS = [...RUST_INPUTS, 'scripts/lib/build.mjs']
 const TYPESCRIPT_INPUTS = ['electron', 'tsdown.config.ts', 'tsconfig.json', 'package-lock.json']
 
 export async function buildAddon() {
@@ -41,6 +42,26 @@ export async function buildGateway() {
   await show('cargo', ['build', '--locked', ...packages, '--target-dir', 'target'])
   stamp('gateway', fingerprint(RUST_INPUTS))
   return 'built'
+}
+
+/** Linked so, nothing finds the C library's `getrandom` at run time: the kernel's is called, and not /dev/urandom read. */
+const STATIC = ['-C target-feature=+crt-static', '--cfg getrandom_backend="linux_getrandom"']
+
+/**
+ * The gateway as one file, for images that hold nothing else. The C library is linked into it, and what that looks up
+ * names in is /etc/hosts and DNS. Its own target folder keeps the other builds from starting over.
+ */
+export async function buildStaticGateway() {
+  if (process.platform !== 'linux') return 'only on Linux'
+  if (existsSync(staticGateway) && isStamped('static-gateway', fingerprint(STATIC_INPUTS))) return 'up to date'
+  const target = ask('rustc', ['--print', 'host-tuple'])
+  const folder = path.dirname(staticGateway)
+  const flags = [process.env.RUSTFLAGS, ...STATIC].filter(Boolean).join(' ')
+  const options = ['--release', '--locked', '--package', 'cmux-proxy', '--target', target, '--target-dir', folder]
+  await show('cargo', ['build', ...options], { env: { RUSTFLAGS: flags } })
+  copyFileSync(path.join(folder, target, 'release', 'cmux-proxy'), staticGateway)
+  stamp('static-gateway', fingerprint(STATIC_INPUTS))
+  return `built, ${(statSync(staticGateway).size / 1024 / 1024).toFixed(1)} MiB`
 }
 
 function libraryName(name) {

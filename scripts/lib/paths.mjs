@@ -13,3 +13,5 @@ export const demoMain = inRoot('dist', 'demo', 'main.cjs')
 export const gatewayProgram = inRoot('target', 'debug', process.platform === 'win32' ? 'cmux-proxy.exe' : 'cmux-proxy')
 /** Loaded by tests/panics.test.ts. */
 export const panickingAddon = inRoot('target', 'panics', 'tabport.node')
+/** The workspace gateway as one file: what `npm run build:gateway` makes, on Linux. */
+export const staticGateway = inRoot('target', 'static', 'cmux-proxy')

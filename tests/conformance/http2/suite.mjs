@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { ProxyServer } from 'tabport'
 import { startOrigin } from './origin.mjs'
-import { hasPackages, packages } from './packages.mjs'
+import { packages } from './packages.mjs'
 
 const PROGRAM = fileURLToPath(new URL('./run.py', import.meta.url))
 const AUTHORITY = 'localhost:3000'
@@ -46,8 +46,9 @@ function describe(name, proxy, origin) {
 }
 
 async function run(command, way, told = '') {
-  if (!hasPackages()) throw new Error('the Python packages of the HTTP/2 cases are missing: run `npm run setup`')
-  const env = { ...process.env, PYTHONPATH: packages, PYTHONDONTWRITEBYTECODE: '1' }
+  if (!packages.arePresent())
+    throw new Error('the Python packages of the HTTP/2 cases are missing: run `npm run setup`')
+  const env = { ...process.env, PYTHONPATH: packages.folder, PYTHONDONTWRITEBYTECODE: '1' }
   const child = spawn('python3', [PROGRAM, command, way], { env, stdio: ['pipe', 'pipe', 'inherit'] })
   child.stdin.end(told)
   const ended = new Promise((resolve, reject) => child.once('error', reject).once('close', resolve))
