@@ -2,6 +2,7 @@
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { packages as http2Packages } from '../tests/conformance/http2/packages.mjs'
+import { packages as deployPackages } from '../tests/deploy/packages.mjs'
 import { buildAddon, buildGateway, buildPanickingAddon, buildStaticGateway, buildTypeScript } from './lib/build.mjs'
 import { provideElectron } from './lib/electron.mjs'
 import { installPackages } from './lib/packages.mjs'
@@ -26,6 +27,7 @@ export async function setUp({ purposes = FOR_TESTS, onMissing = failMissing } = 
     await step('native addon that panics on demand', buildPanickingAddon)
     await step('static cmux-proxy', buildStaticGateway)
     await step('Python packages for HTTP/2', () => http2Packages.provide())
+    await step('Python packages for deploy/', () => deployPackages.provide())
   }
   await step('TypeScript', buildTypeScript)
 }

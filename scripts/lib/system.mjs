@@ -16,7 +16,7 @@ const NEEDED_BY = {
   ],
   display: [['xvfb'], ['xauth']],
   browser: [['chromium'], ['libnss3-tools']],
-  commands: [['curl'], ['iproute2'], ['make'], ['openssl']],
+  commands: [['curl'], ['iproute2'], ['make'], ['openssl'], ['systemd']],
 }
 
 export const hasDisplay = () =>

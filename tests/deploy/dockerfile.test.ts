@@ -1,0 +1,64 @@
+// The image: what hadolint has to say of its definition, and that what it runs is what the program takes.
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { expect, test } from 'vitest'
+import { inRoot } from '../../scripts/lib/paths.mjs'
+import { canRun } from '../support/tools.ts'
+import { Gateway, isBuiltHere, staticGateway } from './gateway.ts'
+import { packages } from './packages.mjs'
+
+const FILE = inRoot('deploy', 'cmux-proxy', 'Dockerfile')
+const definition = readFileSync(FILE, 'utf8')
+const hadolint = path.join(packages.folder, 'bin', 'hadolint')
+
+function lint(text: string): string[] {
+  const run = spawnSync(hadolint, ['--no-color', '--format', 'json', '-'], { input: text, encoding: 'utf8' })
+  return JSON.parse(run.stdout).map(({ code }: { code: string }) => code)
+}
+
+/** The JSON form of an instruction's command. */
+const command = (instruction: string): string[] =>
+  JSON.parse(new RegExp(`^${instruction}.*?(\\[.*\\])$`, 'm').exec(definition)?.[1] ?? '')
+
+const environment = (): Record<string, string> => {
+  const [line] = /^ENV CMUX.*$/m.exec(definition) ?? ['']
+  return Object.fromEntries([...line.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value]))
+}
+
+test.skipIf(!canRun(hadolint, '--version'))('hadolint has nothing to say (skipped without hadolint)', () => {
+  expect(lint(definition)).toEqual([])
+  expect(lint(definition.replace('rust:1.95.0-slim-bookworm', 'rust'))).toEqual(['DL3006'])
+})
+
+test('it builds with a Rust that is new enough, from what is there and let through', () => {
+  const [, version] = /^FROM rust:(\d+\.\d+)\./m.exec(definition) ?? []
+  const [, oldest] = /^rust-version = "1\.(\d+)"/m.exec(readFileSync(inRoot('Cargo.toml'), 'utf8')) ?? []
+  expect(Number(version?.split('.')[1])).toBeGreaterThanOrEqual(Number(oldest))
+  const copied = [...definition.matchAll(/^COPY (?!--from)(.*) \S+$/gm)].flatMap(([, files = '']) => files.split(' '))
+  const ignored = readFileSync(`${FILE}.dockerignore`, 'utf8')
+  expect(copied).toContain('native')
+  for (const file of copied) {
+    expect.soft(existsSync(inRoot(file)), file).toBe(true)
+    expect.soft(ignored, file).toContain(`!${file}\n`)
+  }
+})
+
+test.skipIf(!isBuiltHere)('it runs as nobody, and its probe gets an answer (skipped but on Linux)', async () => {
+  expect(definition).toMatch(/^FROM scratch$/m)
+  expect(definition).toMatch(/^USER [1-9]\d*:[1-9]\d*$/m)
+  const { CMUX_LISTEN = '', CMUX_ADMIN = '' } = environment()
+  expect(definition).toMatch(new RegExp(`^EXPOSE ${CMUX_LISTEN.split(':')[1]}$`, 'm'))
+  const [program, ...args] = command('ENTRYPOINT')
+  expect(program).toBe('/cmux-proxy')
+  const anyPort = (address: string) => address.replace(/:\d+$/, ':0')
+  const env = { CMUX_LISTEN: anyPort(CMUX_LISTEN), CMUX_ADMIN: anyPort(CMUX_ADMIN) }
+  const gateway = await Gateway.start(args, { env })
+
+  const [probe, ...asked] = command('HEALTHCHECK')
+  expect(probe).toBe(program)
+  const ask = (port: number) =>
+    spawnSync(staticGateway, asked, { env: { CMUX_ADMIN: CMUX_ADMIN.replace(/\d+$/, String(port)) } }).status
+  expect(ask(gateway.port('admin'))).toBe(0)
+  expect(ask(gateway.port('listening'))).toBe(1)
+})
