@@ -15,6 +15,7 @@ use tabport_engine::fuzzing;
 use tabport_engine::head::RequestHead;
 use tabport_engine::route::Upstream;
 use tabport_engine::target::Target;
+use tabport_engine::workspace::Workspaces;
 use tabport_fuzz::{input, rules};
 
 const ID: &str = "0123456789abcdef";
@@ -28,7 +29,8 @@ fn run(mut data: &[u8]) -> Option<()> {
     let (net, default) = line.split_once(' ').unwrap_or((line, ""));
     let net: Ipv4Net = net.parse().ok()?;
     let default_upstream = if default.is_empty() { None } else { Some(default.parse().ok()?) };
-    let rules = Rules { workspaces: net.try_into().ok()?, default_upstream, id: ID.into() };
+    let workspaces = Workspaces::Net(net.try_into().ok()?);
+    let rules = Rules { workspaces, default_upstream, id: ID.into() };
     let head = input::head(data)?;
     let action = decide(&head, &rules).ok()?;
     let connects = head.method == Method::CONNECT && head.protocol.is_none();

@@ -2,7 +2,9 @@
 //! starts.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
@@ -97,6 +99,9 @@ pub(crate) struct Arguments {
     pub(crate) graceful_shutdown_timeout: Duration,
     #[command(flatten)]
     limits: LimitArguments,
+    /// How many threads serve connections [default: as many as there are processors]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
+    workers: Option<u16>,
     /// How the log on standard error looks; `RUST_LOG` says what is in it
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
@@ -162,9 +167,15 @@ impl Arguments {
             allow_non_loopback: true,
             timeouts: self.limits.timeouts(),
             limits: self.limits.limits(),
+            workers: self.workers.map_or_else(processors, usize::from),
             ..ServerOptions::default()
         }
     }
+}
+
+/// Those that this process may use.
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 const LOOPBACK: [IpNet; 2] = [

@@ -102,6 +102,14 @@ impl Gateway {
         self.child.id().expect("it has not ended")
     }
 
+    /// The names of its threads.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn threads(&self) -> Vec<String> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.id())).unwrap();
+        let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm"));
+        tasks.map(|task| name(task.unwrap()).unwrap().trim_end().to_owned()).collect()
+    }
+
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }

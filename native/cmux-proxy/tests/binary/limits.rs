@@ -96,6 +96,23 @@ async fn the_breaker() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn threads() {
+    let processors = std::thread::available_parallelism().unwrap().get();
+    for (flags, expected) in [(&["--workers", "5"][..], 5), (&[], processors)] {
+        let gateway = Gateway::start(flags).await;
+        // A thread has its name a moment after it has begun: one that serves has it.
+        let workers =
+            || gateway.threads().iter().filter(|name| name.starts_with("tabport-")).count();
+        let begun = tokio::time::Instant::now();
+        while workers() != expected {
+            assert!(begun.elapsed() < crate::harness::DEADLINE, "{flags:?}: {}", workers());
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn heads() {
     let origin = Origin::start().await;
