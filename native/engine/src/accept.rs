@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::connection::{self, Connection, Identity};
+use crate::connection::{self, Connection};
+use crate::face::Acting;
 use crate::limits;
 use crate::server::Proxy;
 use crate::share::{Inbox, Load, Shares};
@@ -20,11 +22,12 @@ use crate::workers::Work;
 /// Accepts until the server drains or stops, and once it stops waits a moment for the connections' tasks to end.
 pub(crate) async fn accept(listeners: Vec<TcpListener>, work: Work) {
     const DRAIN: Duration = Duration::from_millis(900);
-    let Work { number, shares, mut inbox, proxy } = work;
+    let Work { number, shares, mut inbox, proxy, accepting: still } = work;
     let (stopping, draining) = (proxy.stopping.clone(), proxy.draining.clone());
     let accepting = async {
         draining.run_until_cancelled(accept_loop(&listeners, &shares, number, &proxy)).await;
-        drop(listeners);
+        accept_waiting(&listeners, &shares, number, &proxy);
+        drop((listeners, still));
     };
     tokio::join!(
         accepting,
@@ -41,9 +44,7 @@ async fn accept_loop(listeners: &[TcpListener], shares: &Shares, own: usize, pro
         match next(listeners).await {
             Ok(socket) => {
                 failing = false;
-                if let Some((socket, load)) = shares.assign(socket, own) {
-                    unless_it_panics("a connection", || begin(socket, load, proxy));
-                }
+                give(socket, shares, own, proxy);
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -54,6 +55,25 @@ async fn accept_loop(listeners: &[TcpListener], shares: &Shares, own: usize, pro
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
+    }
+}
+
+/// Whoever the system has let in already would be reset with the listening socket. A stop waits for nobody.
+fn accept_waiting(listeners: &[TcpListener], shares: &Shares, own: usize, proxy: &Arc<Proxy>) {
+    for listener in listeners {
+        while !proxy.stopping.is_cancelled()
+            && let Ok((socket, _)) = SockRef::from(listener).accept()
+            && socket.set_nonblocking(true).is_ok()
+            && let Ok(socket) = TcpStream::from_std(socket.into())
+        {
+            give(socket, shares, own, proxy);
+        }
+    }
+}
+
+fn give(socket: TcpStream, shares: &Shares, own: usize, proxy: &Arc<Proxy>) {
+    if let Some((socket, load)) = shares.assign(socket, own, proxy.arriving.enter()) {
+        unless_it_panics("a connection", || begin(socket, load, proxy));
     }
 }
 
@@ -80,13 +100,12 @@ fn unless_it_panics(what: &str, work: impl FnOnce()) {
     }
 }
 
-fn begin(socket: TcpStream, load: Load, proxy: &Arc<Proxy>) {
+fn begin(socket: TcpStream, mut load: Load, proxy: &Arc<Proxy>) {
     let Some(slot) = proxy.connections.enter() else { return limits::turn_away(socket, proxy) };
     // A head and a short body are two writes now and then; Nagle's algorithm would hold back the second.
     let _ = socket.set_nodelay(true);
-    let identity = proxy.gateway.as_ref();
-    let identity = identity.map_or(Identity::PerRequest, |gateway| gateway.identify(&socket));
-    let connection = Connection::accepted(proxy, identity);
+    let connection = Connection::accepted(proxy, proxy.face.identify(&socket));
+    load.arrived();
     proxy.tasks.spawn(connection::accept(Stream::accepted(socket, (load, slot)), connection));
 }
 
@@ -103,7 +122,9 @@ async fn close_idle_upstreams(proxy: &Proxy) {
         // It reads from those connections, so what it meets is not all of our own making.
         unless_it_panics("a sweep of idle connections", || {
             proxy.contexts.close_idle_upstreams();
-            proxy.gateway.as_ref().inspect(|gateway| gateway.admissions.forget_idle());
+            if let Acting::Gateway(gateway) = &proxy.face {
+                gateway.admissions.forget_idle();
+            }
         });
     }
 }

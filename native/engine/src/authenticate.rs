@@ -16,8 +16,8 @@ use zeroize::Zeroizing;
 use crate::context::{Carrier, Context, Contexts};
 use crate::error::ProxyError;
 use crate::fields::Fields;
-pub(crate) use access::Gate;
 pub use access::{Access, InvalidToken, Token};
+pub(crate) use access::{Gate, is_in};
 pub use rebinding::AllowedHost;
 
 /// The realm in the challenge (RFC 9110, section 11.5).

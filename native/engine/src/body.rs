@@ -12,8 +12,10 @@ use bytes::Bytes;
 use hyper::HeaderMap;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
+use crate::client::Upload;
 use crate::exchange::Exchange;
 use crate::headers;
+use crate::respond::INCOMPLETE;
 use crate::response;
 use crate::upstream::{Relay, strip_trailers};
 use crate::{http1, http2};
@@ -27,14 +29,14 @@ pub(crate) struct ResponseBody {
 enum Source {
     Own(Option<Bytes>),
     /// With what is left of the client's upload.
-    Http1(Option<Box<Relay>>, Option<Incoming>),
+    Http1(Option<Box<Relay>>, Option<Upload>),
     Http2(Option<Incoming>),
 }
 
 impl ResponseBody {
     pub(crate) fn new(
         body: response::Body,
-        upload: Option<Incoming>,
+        upload: Option<Upload>,
         exchange: Option<Arc<Exchange>>,
     ) -> Self {
         let source = match body {
@@ -104,6 +106,9 @@ impl Body for ResponseBody {
                 if let (Some(exchange), Some(data)) = (&self.exchange, frame.data_ref()) {
                     exchange.moved_down(data.len());
                 }
+            }
+            Some(Err(_)) if matches!(self.source, Source::Http2(_)) => {
+                self.exchange.iter().for_each(|exchange| exchange.failed(INCOMPLETE));
             }
             Some(Err(_)) => {}
             None => self.finish(),

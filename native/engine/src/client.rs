@@ -2,13 +2,18 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use hyper::body::{Body as _, Incoming};
+use bytes::{Bytes, BytesMut};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::timeout;
 
 use crate::error::ProxyError;
 use crate::head::ResponseHead;
 use crate::http1::{Downstream, Framing, PumpError, Wire, pump, pump_frames};
+use crate::upstream::broken_upload;
 
 /// Whoever waits for the response.
 pub(crate) enum Client<'a> {
@@ -44,6 +49,23 @@ impl Client<'_> {
         }
     }
 
+    /// Reads the request's body to its end, and keeps it; its length, if there is one.
+    pub(crate) async fn hold(
+        &mut self,
+        limit: u64,
+        idle: Option<Duration>,
+    ) -> Result<Option<u64>, ProxyError> {
+        match self.framing() {
+            Framing::None => Ok(None),
+            Framing::Length(length) if length > limit => Err(ProxyError::BodyTooLarge),
+            _ => match self {
+                Self::Http1(client) => client.hold_body(limit, idle).await.map(Some),
+                Self::Http2(upload) => upload.hold(limit, idle).await.map(Some),
+                Self::Nobody => Ok(None),
+            },
+        }
+    }
+
     /// Ready when the client has gone away.
     pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
@@ -76,19 +98,48 @@ impl Client<'_> {
 
 /// The body of an HTTP/2 request.
 pub(crate) struct Http2Upload {
-    body: Option<Incoming>,
+    body: Option<Upload>,
     length: Option<u64>,
+}
+
+/// What a client sends, as it comes or as it was kept.
+pub(crate) enum Upload {
+    Coming(Incoming),
+    Held(Bytes),
 }
 
 impl Http2Upload {
     pub(crate) fn new(body: Incoming) -> Self {
         let length = body.size_hint().exact();
-        Self { body: Some(body).filter(|body| !body.is_end_stream()), length }
+        let body = Some(body).filter(|body| !body.is_end_stream());
+        Self { body: body.map(Upload::Coming), length }
     }
 
     /// The body, to be sent in another way.
-    pub(crate) fn take(&mut self) -> Option<Incoming> {
+    pub(crate) fn take(&mut self) -> Option<Upload> {
         self.body.take()
+    }
+
+    async fn hold(&mut self, limit: u64, idle: Option<Duration>) -> Result<u64, ProxyError> {
+        let mut held = BytesMut::new();
+        while let Some(body) = &mut self.body {
+            let frame = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx));
+            let frame = match idle {
+                Some(idle) => timeout(idle, frame).await.map_err(|_| ProxyError::RequestTimeout)?,
+                None => frame.await,
+            };
+            let Some(frame) = frame else { break };
+            let frame = frame.map_err(|error| broken_upload(&io::Error::other(error)))?;
+            let data = frame.into_data().unwrap_or_default();
+            if (held.len() + data.len()) as u64 > limit {
+                return Err(ProxyError::BodyTooLarge);
+            }
+            held.extend_from_slice(&data);
+        }
+        let length = held.len() as u64;
+        self.body = (length > 0).then(|| Upload::Held(held.freeze()));
+        self.length = Some(length);
+        Ok(length)
     }
 
     fn framing(&self) -> Framing {
@@ -96,6 +147,38 @@ impl Http2Upload {
             (None, _) => Framing::None,
             (Some(_), Some(length)) => Framing::Length(length),
             (Some(_), None) => Framing::Chunked,
+        }
+    }
+}
+
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        match &mut *self {
+            Self::Coming(body) => Pin::new(body).poll_frame(cx),
+            Self::Held(body) => {
+                let rest = Some(std::mem::take(body)).filter(|rest| !rest.is_empty());
+                Poll::Ready(rest.map(|rest| Ok(Frame::data(rest))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Coming(body) => body.is_end_stream(),
+            Self::Held(body) => body.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Coming(body) => body.size_hint(),
+            Self::Held(body) => SizeHint::with_exact(body.len() as u64),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
@@ -17,7 +18,6 @@ use crate::authenticate::Memory;
 use crate::context::{Carrier, Context};
 use crate::counters::Counted;
 use crate::event::{Event, Phase};
-use crate::gateway::Gateway;
 use crate::limits::Slot;
 use crate::server::Proxy;
 use crate::stream::Stream;
@@ -42,10 +42,17 @@ pub(crate) struct Connection {
 pub(crate) enum Identity {
     /// Every request says so itself, by its credentials.
     PerRequest,
-    /// Those of a gateway's client, who may need no token for where it is.
-    Peer { gateway: Arc<Gateway>, is_trusted: bool },
+    /// Those of somebody whom the server does not know apart from others.
+    Peer(Peer),
     /// Those of the context that opened the tunnel around this connection.
     Tunnel { context: Arc<Context>, target: Target, slot: Slot },
+}
+
+/// Where a connection comes from.
+pub(crate) struct Peer {
+    pub(crate) address: Option<IpAddr>,
+    /// Whether it is an address that the server's options trust.
+    pub(crate) is_trusted: bool,
 }
 
 /// What is known of the version of HTTP that a client speaks.
@@ -99,15 +106,23 @@ impl Connection {
     /// What the tunnel around this connection was opened to.
     pub(crate) fn tunnel(&self) -> Option<&Target> {
         match &self.identity {
-            Identity::PerRequest | Identity::Peer { .. } => None,
+            Identity::PerRequest | Identity::Peer(_) => None,
             Identity::Tunnel { target, .. } => Some(target),
+        }
+    }
+
+    /// Where it comes from, if it does not come through a tunnel, and that matters.
+    pub(crate) fn peer(&self) -> Option<&Peer> {
+        match &self.identity {
+            Identity::Peer(peer) => Some(peer),
+            Identity::PerRequest | Identity::Tunnel { .. } => None,
         }
     }
 
     /// The place of the tunnel around this connection.
     pub(crate) fn tunnel_slot(&self) -> Option<Slot> {
         match &self.identity {
-            Identity::PerRequest | Identity::Peer { .. } => None,
+            Identity::PerRequest | Identity::Peer(_) => None,
             Identity::Tunnel { slot, .. } => Some(slot.clone()),
         }
     }

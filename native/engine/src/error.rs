@@ -43,6 +43,15 @@ pub enum ProxyError {
     /// A defect of ours.
     #[error("the proxy failed")]
     Internal,
+    /// A CONNECT to a server that opens no tunnels.
+    #[error("this is a reverse proxy: it opens no tunnels")]
+    NoTunnels,
+    /// A path that the proxy answers itself was asked for in another way than to be read.
+    #[error("this path takes GET and HEAD only")]
+    MethodNotAllowed,
+    /// A body that was to be read whole is longer than it may be.
+    #[error("the request's body is too large")]
+    BodyTooLarge,
     /// An extended CONNECT asks for a protocol that is not relayed (RFC 8441).
     #[error("this protocol is not relayed")]
     UnknownProtocol,

@@ -19,8 +19,11 @@ pub enum Event {
         /// Counts up from one for each server.
         connection_id: u64,
     },
-    /// An exchange has ended: its response is fully relayed, or was cut off.
+    /// An exchange has ended: its response is fully relayed, or was cut off. A reverse proxy counts with it what has
+    /// passed through the tunnel that it has turned into.
     Request {
+        /// Names the exchange; only a reverse proxy names them.
+        request_id: Option<String>,
         /// The context that asked.
         context_id: String,
         /// The `WebContents` the context was made for.
@@ -41,8 +44,12 @@ pub enum Event {
         head: Duration,
         /// From the request's head to the exchange's end.
         duration: Duration,
+        /// Whether it has turned into a tunnel, by an upgrade, and has ended with that.
+        upgraded: bool,
         /// Whether the response went through whole.
         outcome: Outcome,
+        /// What went wrong, where it was not the client that went away: an error token of RFC 9209, section 2.3.
+        error: Option<&'static str>,
     },
     /// A tunnel was opened or has ended.
     Tunnel {
@@ -67,6 +74,8 @@ pub enum Event {
     },
     /// A request was answered by an error of ours.
     Error {
+        /// Names the exchange; only a reverse proxy names them.
+        request_id: Option<String>,
         /// The context that asked, if it was known.
         context_id: Option<String>,
         /// The error token of RFC 9209, section 2.3.

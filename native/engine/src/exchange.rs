@@ -20,6 +20,8 @@ use crate::target;
 /// An exchange in flight.
 pub(crate) struct Exchange {
     pub(crate) connection: Arc<Connection>,
+    /// What a reverse proxy calls it.
+    pub(crate) request_id: Option<Box<str>>,
     /// The authority asked for, as far as anyone wants to know.
     pub(crate) authority: String,
     carrier: Arc<Carrier>,
@@ -28,12 +30,21 @@ pub(crate) struct Exchange {
     status: AtomicU16,
     head: Mutex<Duration>,
     complete: AtomicBool,
+    tunnel: Tunnel,
+    error: OnceLock<&'static str>,
     begun: Instant,
     method: String,
     path: String,
     /// Given back before it is no longer counted: who sees that there is room finds it.
     slots: OnceLock<Slots>,
     _counted: Counted,
+}
+
+/// What has become of an exchange that its tunnel is part of.
+#[derive(Default)]
+struct Tunnel {
+    opened: AtomicBool,
+    ended_well: AtomicBool,
 }
 
 impl Exchange {
@@ -46,12 +57,15 @@ impl Exchange {
         let observed = connection.proxy.is_observed();
         let text = |text: &dyn Fn() -> String| if observed { text() } else { String::new() };
         Arc::new(Self {
+            request_id: connection.proxy.face.name(&request.fields),
             authority: text(&|| target::shown(request, connection.tunnel())),
             bytes_up: AtomicU64::new(0),
             bytes_down: AtomicU64::new(0),
             status: AtomicU16::new(0),
             head: Mutex::default(),
             complete: AtomicBool::new(false),
+            tunnel: Tunnel::default(),
+            error: OnceLock::new(),
             begun: Instant::now(),
             method: text(&|| request.method.to_string()),
             path: text(&|| request.path().into_owned()),
@@ -102,9 +116,29 @@ impl Exchange {
         self.complete.store(true, Relaxed);
     }
 
+    /// It turns into a tunnel, and lasts as long.
+    pub(crate) fn becomes_tunnel(&self) {
+        self.tunnel.opened.store(true, Relaxed);
+    }
+
+    /// Both ends of its tunnel have said that they have ended.
+    pub(crate) fn tunnel_ended_well(&self) {
+        self.tunnel.ended_well.store(true, Relaxed);
+    }
+
+    /// Something else than the client has gone wrong; what comes first counts.
+    pub(crate) fn failed(&self, token: &'static str) {
+        let _ = self.error.set(token);
+    }
+
     fn event(&self) -> Event {
-        let complete = self.complete.load(Relaxed);
+        let upgraded = self.tunnel.opened.load(Relaxed);
+        let complete = if upgraded { &self.tunnel.ended_well } else { &self.complete };
+        let complete = complete.load(Relaxed);
         Event::Request {
+            request_id: self.request_id.as_deref().map(str::to_owned),
+            upgraded,
+            error: self.error.get().copied(),
             context_id: self.context().id.clone(),
             web_contents_id: self.context().web_contents_id,
             method: self.method.clone(),

@@ -56,6 +56,20 @@ impl Fields {
         });
     }
 
+    /// Adds a member to a field that is a list: to its last line, or as the first.
+    pub fn append(&mut self, name: &str, member: &[u8]) {
+        let Some(last) = self.lines.iter().rposition(|line| self.is(line, name)) else {
+            return self.push(name, member);
+        };
+        let Some(Line { value, .. }) = self.lines.get(last).copied() else { return };
+        let separator: &[u8] = if value.start == value.end { b"" } else { b", " };
+        let joined = [slice(&self.bytes, value), separator, member].concat();
+        let value = self.keep(&joined);
+        if let Some(line) = self.lines.get_mut(last) {
+            line.value = value;
+        }
+    }
+
     /// Removes every line of a field.
     pub fn remove(&mut self, name: &str) {
         self.retain(|other, _| !other.eq_ignore_ascii_case(name.as_bytes()));
@@ -184,8 +198,9 @@ mod tests {
         fields.set("b", b"5");
         assert_eq!(lines(&fields), ["B=5", "a=2", "C=4"]);
         fields.set("D", b"6");
+        fields.append("d", b"7");
         fields.remove("A");
-        assert_eq!(lines(&fields), ["B=5", "C=4", "D=6"]);
+        assert_eq!(lines(&fields), ["B=5", "C=4", "D=6, 7"]);
     }
 
     #[test]

@@ -1,32 +1,17 @@
-//! What makes a server a gateway: one context for all that it dials, the rules it decides by, and who may use it.
+//! What makes a server a workspace gateway: the rules it decides by, and who may use it.
 //!
-//! A forward proxy knows its clients apart by their credentials; a gateway does not, so its upstream connections
-//! are everybody's, and its limits are those of the workspace that is asked for.
+//! It does not know its clients apart, so its limits are those of the workspace that is asked for.
 
-use std::sync::Arc;
-
-use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::authenticate::{Access, AllowedHost, Gate};
 use crate::authority::Host;
-use crate::connection::Identity;
-use crate::context::{Context, Contexts, random_hex};
-use crate::counters::Gauge;
+use crate::context::{Contexts, random_hex};
 use crate::decide::gateway::Rules;
-use crate::error::{ContextError, StartError};
+use crate::error::StartError;
+use crate::face::Shared;
 use crate::limits::{Admissions, ContextLimits};
 use crate::workspace::Workspaces;
-
-/// What a server does with requests.
-#[derive(Debug, Clone, Default)]
-pub enum Face {
-    /// It goes where its clients ask it to, by the route of the context whose credentials they have.
-    #[default]
-    ForwardProxy,
-    /// It leads to the servers of workspaces, of this machine or of others. It has no contexts but its own.
-    Gateway(GatewayOptions),
-}
 
 /// How a gateway decides.
 #[derive(Debug, Clone)]
@@ -43,36 +28,24 @@ pub struct GatewayOptions {
 
 /// A server's face as a gateway.
 pub(crate) struct Gateway {
-    pub(crate) context: Arc<Context>,
+    pub(crate) shared: Shared,
     pub(crate) rules: Rules,
     pub(crate) gate: Gate,
     pub(crate) admissions: Admissions,
-    /// Its clients' HTTP/2 connections: each ends by itself once it has been told to.
-    pub(crate) http2: Gauge,
 }
 
 impl Gateway {
-    /// `None` for a forward proxy.
-    pub(crate) fn of(
-        face: Face,
+    pub(crate) fn new(
+        options: GatewayOptions,
         contexts: &Contexts,
         limits: &ContextLimits,
         stopping: &CancellationToken,
-    ) -> Result<Option<Arc<Self>>, StartError> {
-        let Face::Gateway(options) = face else { return Ok(None) };
+    ) -> Result<Self, StartError> {
         let GatewayOptions { workspaces, default_upstream, access, allowed_hosts } = options;
-        let shared = ContextLimits { breaker: limits.breaker, ..ContextLimits::default() };
-        let info = contexts.create(0, None, &shared, stopping)?;
-        let context = contexts.by_username(&info.id).ok_or(ContextError::Unknown(info.id))?;
+        let of_all = ContextLimits { breaker: limits.breaker, ..ContextLimits::default() };
+        let shared = Shared::new(contexts, &of_all, stopping)?;
         let rules = Rules { workspaces, default_upstream, id: random_hex::<8>()?.into() };
-        let (gate, http2) = (Gate::new(access, allowed_hosts), Gauge::default());
-        let admissions = Admissions::new(*limits);
-        Ok(Some(Arc::new(Self { context, rules, gate, admissions, http2 })))
-    }
-
-    /// Whose requests this connection carries, by where it comes from.
-    pub(crate) fn identify(self: &Arc<Self>, socket: &TcpStream) -> Identity {
-        let is_trusted = socket.peer_addr().is_ok_and(|peer| self.gate.trusts(peer.ip()));
-        Identity::Peer { gateway: Arc::clone(self), is_trusted }
+        let (gate, admissions) = (Gate::new(access, allowed_hosts), Admissions::new(*limits));
+        Ok(Self { shared, rules, gate, admissions })
     }
 }

@@ -7,6 +7,7 @@ use hyper::http::uri::{Authority, PathAndQuery};
 use hyper::{Method, StatusCode, Uri, Version, http};
 
 use crate::fields::Fields;
+use crate::forwarded::REQUEST_ID;
 
 /// A request without its body. It is not `Debug`: its fields hold credentials and cookies.
 pub struct RequestHead {
@@ -58,6 +59,17 @@ impl RequestHead {
         }
     }
 
+    /// Whom the request was sent to, in its own words: what the target names, or else Host (RFC 9112, section 3.2.2).
+    pub(crate) fn asked_host(&self) -> Option<&str> {
+        let target = std::str::from_utf8(&self.target).ok()?;
+        let named = target.split_once("://").filter(|_| !target.starts_with(['/', '*']));
+        match named {
+            Some((_, rest)) => rest.split(['/', '?']).next(),
+            None => self.fields.get("host").and_then(|host| std::str::from_utf8(host).ok()),
+        }
+        .filter(|host| !host.is_empty())
+    }
+
     /// What an origin server is asked for (RFC 9112, section 3.2): byte for byte what was sent, but for a
     /// path that was left out.
     pub(crate) fn origin_form(&self) -> Cow<'_, [u8]> {
@@ -100,6 +112,13 @@ pub(crate) struct ResponseHead {
 impl ResponseHead {
     pub(crate) fn new(status: StatusCode) -> Self {
         Self { status, reason: None, version: Version::HTTP_11, fields: Fields::default() }
+    }
+
+    /// Tells the exchange's name, unless the upstream has named it, which is then what its operators look for.
+    pub(crate) fn name(&mut self, id: &str) {
+        if !self.fields.contains(REQUEST_ID) {
+            self.fields.push(REQUEST_ID, id.as_bytes());
+        }
     }
 
     pub(crate) fn of_http2(parts: &http::response::Parts) -> Self {

@@ -34,6 +34,9 @@ const PROTECTED: [&str; 4] = ["host", "authorization", "cookie", CONTENT_LENGTH]
 /// Without it the next hop would take a body for another message.
 const CONTENT_LENGTH: &str = "content-length";
 
+const NAMES_PROTECTED: ProxyError =
+    ProxyError::BadRequest("Connection names a field that must not be removed");
+
 /// What frames, routes or authenticates a message and so may not stand in trailers (RFC 9110, section 6.5.1).
 const NOT_IN_TRAILERS: [&str; 5] =
     ["authorization", CONTENT_LENGTH, "cookie", "host", "set-cookie"];
@@ -46,11 +49,16 @@ pub fn check_request(fields: &Fields) -> Result<(), ProxyError> {
             "a field is named like a routing field, with underscores",
         ));
     }
-    let protected = |option: &str| is_one_of(&PROTECTED, option) || is_routing(option);
-    if fields.members("connection").any(protected) {
-        return Err(ProxyError::BadRequest("Connection names a field that must not be removed"));
+    if fields.members("connection").any(is_routing) {
+        return Err(NAMES_PROTECTED);
     }
-    Ok(())
+    check_options(fields)
+}
+
+/// Refuses a request whose `Connection` options would remove what other hops decide by.
+pub(crate) fn check_options(fields: &Fields) -> Result<(), ProxyError> {
+    let protected = |option: &str| is_one_of(&PROTECTED, option);
+    if fields.members("connection").any(protected) { Err(NAMES_PROTECTED) } else { Ok(()) }
 }
 
 /// Whether the fields announce a body.
@@ -84,11 +92,16 @@ pub fn upgrade_protocols(fields: &Fields, version: Version) -> Option<String> {
 }
 
 /// Removes what must not reach an upstream: hop-by-hop fields, credentials meant for us, and routing
-/// fields, which only we may set. That the client takes trailers stays true, since we relay them.
+/// fields, which only we may set.
 pub fn strip_request(fields: &mut Fields) {
+    fields.retain(|name, _| !is_routing(name));
+    strip_connection(fields);
+}
+
+/// Removes what ends at this hop from a request. That the client takes trailers stays true, since we relay them.
+pub(crate) fn strip_connection(fields: &mut Fields) {
     let trailers = fields.lists("te", "trailers");
     strip_hop_by_hop(fields);
-    fields.retain(|name, _| !is_routing(name));
     if trailers {
         fields.push("TE", b"trailers");
     }
@@ -121,11 +134,11 @@ pub(crate) fn strip_length(fields: &mut Fields) {
 
 /// Says which authority the request is for, and what the gateway on the way must know.
 pub(crate) fn address(fields: &mut Fields, upstream: &Upstream) {
-    if let Some(Told { host, passed }) = &upstream.told {
-        fields.set("Host", host.as_bytes());
-        fields.set(PASSED, passed.as_bytes());
-    } else {
-        fields.set("Host", upstream.authority_field().as_bytes());
+    fields.set("Host", upstream.host_field().as_bytes());
+    match &upstream.told {
+        Some(Told::Passed { gateways, .. }) => fields.set(PASSED, gateways.as_bytes()),
+        Some(Told::Forwarded(forwarded)) => forwarded.tell(fields),
+        None => {}
     }
     if let Some(Routing { asked, workspace, token }) = &upstream.routing {
         fields.set(PORT, asked.port.to_string().as_bytes());

@@ -2,11 +2,12 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::Arc;
 
 use socket2::{Domain, Socket, Type};
 
 use crate::error::StartError;
-use crate::options::Bind;
+use crate::options::{Bind, ServerOptions};
 
 /// The listening sockets of one server, at least one.
 pub(crate) struct Listening {
@@ -17,15 +18,19 @@ pub(crate) struct Listening {
 }
 
 /// Binds the listening sockets.
-pub(crate) fn bind(bind: &Bind, allow_non_loopback: bool) -> Result<Listening, StartError> {
+pub(crate) fn bind(options: &ServerOptions) -> Result<Listening, StartError> {
     let check = |host: IpAddr| match host {
-        _ if allow_non_loopback || host.to_canonical().is_loopback() => Ok(()),
+        _ if options.allow_non_loopback || host.to_canonical().is_loopback() => Ok(()),
         _ => Err(StartError::NonLoopback(host)),
     };
-    match bind {
+    match &options.bind {
         Bind::Address(address) => {
             check(address.ip())?;
-            one(listen(*address, Family::Both).map_err(failure(*address))?)
+            one(listen(*address, Manner::Usual).map_err(failure(*address))?)
+        }
+        Bind::Shared(address) => {
+            check(address.ip())?;
+            one(listen(*address, Manner::Shared).map_err(failure(*address))?)
         }
         Bind::AutoPort { host, start, attempts } => {
             check(*host)?;
@@ -34,6 +39,32 @@ pub(crate) fn bind(bind: &Bind, allow_non_loopback: bool) -> Result<Listening, S
         Bind::Addresses { addresses, allow_partial } => {
             addresses.iter().try_for_each(|address| check(address.ip()))?;
             several(&without_covered(addresses), *allow_partial)
+        }
+        Bind::Sockets(sockets) => {
+            let given = given(sockets)?;
+            given.addresses.iter().try_for_each(|address| check(address.ip()))?;
+            Ok(given)
+        }
+    }
+}
+
+/// Sockets that listen already; whoever has them besides is not disturbed.
+fn given(sockets: &[Arc<TcpListener>]) -> Result<Listening, StartError> {
+    let mut all: Option<Listening> = None;
+    for socket in sockets {
+        let own = socket.try_clone().map_err(StartError::Threads)?;
+        own.set_nonblocking(true).map_err(StartError::Threads)?;
+        collect(&mut all, one(own)?);
+    }
+    all.ok_or(StartError::NoAddress)
+}
+
+fn collect(all: &mut Option<Listening>, mut next: Listening) {
+    match all {
+        None => *all = Some(next),
+        Some(all) => {
+            all.sockets.append(&mut next.sockets);
+            all.addresses.append(&mut next.addresses);
         }
     }
 }
@@ -47,11 +78,8 @@ fn several(addresses: &[SocketAddr], allow_partial: bool) -> Result<Listening, S
     let mut bound: Option<Listening> = None;
     let mut failed = None;
     for address in addresses {
-        match listen(*address, Family::Own).map_err(failure(*address)).and_then(one) {
-            Ok(next) => match &mut bound {
-                None => bound = Some(next),
-                Some(bound) => bound.append(next),
-            },
+        match listen(*address, Manner::OwnFamily).map_err(failure(*address)).and_then(one) {
+            Ok(next) => collect(&mut bound, next),
             Err(error) if allow_partial => {
                 tracing::warn!(%error, "one address less to listen on");
                 failed = failed.or(Some(error));
@@ -60,13 +88,6 @@ fn several(addresses: &[SocketAddr], allow_partial: bool) -> Result<Listening, S
         }
     }
     bound.ok_or(failed.unwrap_or(StartError::NoAddress))
-}
-
-impl Listening {
-    fn append(&mut self, mut other: Self) {
-        self.sockets.append(&mut other.sockets);
-        self.addresses.append(&mut other.addresses);
-    }
 }
 
 /// The addresses in order, less those that another one covers.
@@ -92,7 +113,7 @@ fn first_free(host: IpAddr, start: u16, attempts: u32) -> Result<TcpListener, St
     let last = start.saturating_add(offset);
     for port in start..=last {
         let address = SocketAddr::new(host, port);
-        match listen(address, Family::Both) {
+        match listen(address, Manner::Usual) {
             Ok(listener) => return Ok(listener),
             Err(source) if source.kind() == io::ErrorKind::AddrInUse => {}
             Err(source) => return Err(failure(address)(source)),
@@ -105,21 +126,26 @@ fn failure(address: SocketAddr) -> impl FnOnce(io::Error) -> StartError {
     move |source| StartError::Bind { address, source }
 }
 
-/// Whether a wildcard of IPv6 takes the connections of IPv4, too.
+/// What a socket leaves to others.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Family {
+enum Manner {
     /// As the system has it.
-    Both,
-    /// No: among several addresses each stands for its own family, or `0.0.0.0` beside `::` could not be bound.
-    Own,
+    Usual,
+    /// A wildcard of IPv6 leaves IPv4 alone: among several addresses each stands for its own family, or `0.0.0.0`
+    /// beside `::` could not be bound.
+    OwnFamily,
+    /// Others of the same manner may have the port, too.
+    Shared,
 }
 
-fn listen(address: SocketAddr, family: Family) -> io::Result<TcpListener> {
+fn listen(address: SocketAddr, manner: Manner) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     // On Windows the option means something else: that another process may take the port as well.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
-    if address.is_ipv6() && family == Family::Own {
+    #[cfg(unix)]
+    socket.set_reuse_port(manner == Manner::Shared)?;
+    if address.is_ipv6() && manner == Manner::OwnFamily {
         socket.set_only_v6(true)?;
     }
     socket.bind(&address.into())?;

@@ -5,14 +5,15 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::authority::Authority;
 use crate::certificate::ServerCertificate;
 use crate::event::EventSink;
-use crate::gateway::Face;
+use crate::face::Face;
 use crate::limits::Limits;
 use crate::upstream::UpstreamProxy;
 
@@ -89,6 +90,9 @@ impl fmt::Debug for ServerOptions {
 pub enum Bind {
     /// One address; port 0 asks the system for a free one.
     Address(SocketAddr),
+    /// One address, where other sockets of the same user may listen, too, if they say the same: so one process can
+    /// take over from another (`SO_REUSEPORT`). Elsewhere than on Unix it is like any address.
+    Shared(SocketAddr),
     /// The first free port from `start` on, at most `attempts` ports, never past 65535.
     AutoPort {
         /// The address to listen on.
@@ -106,6 +110,8 @@ pub enum Bind {
         /// Whether it is enough that one of them can be bound.
         allow_partial: bool,
     },
+    /// Sockets that listen already, from whoever has started this process.
+    Sockets(Vec<Arc<TcpListener>>),
 }
 
 /// The certificates a server makes: where their authority is kept, and what it may vouch for.

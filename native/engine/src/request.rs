@@ -8,13 +8,18 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use crate::authority::Scheme;
+use crate::buffer;
 use crate::client::Client;
 use crate::connect;
 use crate::connection::{Connection, Identity};
 use crate::context::{Carrier, Context};
-use crate::decide::{Action, Scope, forward_proxy, gateway};
+use crate::decide::reverse_proxy::Sender;
+use crate::decide::{Action, Scope, forward_proxy, gateway, reverse_proxy};
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
+use crate::face::Acting;
+use crate::fields::Fields;
 use crate::forward::forward;
 use crate::head::RequestHead;
 use crate::http2;
@@ -36,17 +41,20 @@ pub(crate) async fn serve(
     };
     http2::ends_with(&carrier.context, &head.method);
     let exchange = Exchange::begin(connection, carrier, &head);
+    http2::carries(&exchange);
     let navigation = navigation(&exchange, &head);
     let execution = unless_panicked(execute(&exchange, head, client));
     let mut response = match execution.await {
         Ok(response) => response,
         Err(ProxyError::ClientGone) => return None,
         Err(error) => {
-            let asked = Some((&**exchange.context(), exchange.authority.as_str()));
-            respond::report(&connection.proxy, asked, &error);
+            respond::report_of(&exchange, &error);
             respond::with_error(&error, navigation.as_deref())
         }
     };
+    if let Some(id) = &exchange.request_id {
+        response.head.name(id);
+    }
     exchange.answered(response.head.status.as_u16());
     response.exchange = Some(exchange);
     Some(response)
@@ -60,43 +68,69 @@ fn who_asks(connection: &Connection, head: &RequestHead) -> Result<Arc<Carrier>,
             memory.authenticate(&head.fields, &connection.proxy.contexts, carry)
         }
         Identity::Tunnel { context, .. } => Ok(memory.of(context, carry)),
-        Identity::Peer { gateway, is_trusted } => {
-            gateway.gate.let_in(*is_trusted, head)?;
-            Ok(memory.of(&gateway.context, carry))
-        }
+        Identity::Peer(peer) => Ok(memory.of(connection.proxy.face.let_in(peer, head)?, carry)),
     }
 }
 
 /// Answers a request of nobody in particular that cannot be served.
 pub(crate) fn refuse(connection: &Connection, error: &ProxyError) -> Response {
-    respond::report(&connection.proxy, None, error);
-    respond::with_error(error, None)
+    let name = connection.proxy.face.name(&Fields::default());
+    respond::report(&connection.proxy, None, name.as_deref(), error);
+    let mut response = respond::with_error(error, None);
+    if let Some(name) = name {
+        response.head.name(&name);
+    }
+    response
+}
+
+fn decide(exchange: &Exchange, head: &RequestHead) -> Result<Action, ProxyError> {
+    match &exchange.connection.proxy.face {
+        Acting::ForwardProxy => forward_proxy::decide(head, &scope_of(exchange)),
+        Acting::Gateway(gateway) => gateway::decide(head, &gateway.rules),
+        Acting::ReverseProxy(proxy) => {
+            reverse_proxy::decide(head, &proxy.rules, &sender_of(exchange))
+        }
+    }
 }
 
 async fn execute(
     exchange: &Arc<Exchange>,
-    head: RequestHead,
-    client: Client<'_>,
+    mut head: RequestHead,
+    mut client: Client<'_>,
 ) -> Result<Response, ProxyError> {
-    let action = match &exchange.connection.proxy.gateway {
-        None => forward_proxy::decide(&head, &scope_of(exchange)),
-        Some(gateway) => gateway::decide(&head, &gateway.rules),
-    }?;
+    let action = decide(exchange, &head)?;
     limits::admit(exchange, &action)?;
     match action {
-        Action::Forward(upstream) => forward(exchange, head, client, &upstream).await,
+        Action::Forward(upstream) => {
+            buffer::hold(exchange, &mut head, &mut client).await?;
+            forward(exchange, head, client, &upstream).await
+        }
         Action::Upgrade(upstream) => upgrade(exchange, head, client, &upstream).await,
         Action::Tunnel { asked, upstream } => connect::tunnel(exchange, &asked, &upstream).await,
         Action::Intercept { asked, upstream } => Ok(connect::intercept(exchange, asked, upstream)),
-        Action::Respond(answer) => Ok(respond::with_answer(answer, exchange.context())),
+        Action::Probe => respond::with_upstream_health(exchange).await,
+        Action::Respond(answer) => Ok(respond::with_answer(answer, exchange)),
     }
 }
 
 fn navigation(exchange: &Exchange, head: &RequestHead) -> Option<Box<Navigation>> {
     let proxy = &exchange.connection.proxy;
-    match &proxy.gateway {
-        None => Navigation::of(head, &scope_of(exchange), &proxy.timeouts),
-        Some(gateway) => Navigation::at_gateway(head, &gateway.rules, &proxy.timeouts),
+    match &proxy.face {
+        Acting::ForwardProxy => Navigation::of(head, &scope_of(exchange), &proxy.timeouts),
+        Acting::Gateway(gateway) => Navigation::at_gateway(head, &gateway.rules, &proxy.timeouts),
+        // Its failures look like its upstream's own.
+        Acting::ReverseProxy(_) => None,
+    }
+}
+
+fn sender_of(exchange: &Exchange) -> Sender<'_> {
+    let connection = &exchange.connection;
+    let peer = connection.peer();
+    Sender {
+        address: peer.and_then(|peer| peer.address),
+        is_trusted: peer.is_some_and(|peer| peer.is_trusted),
+        scheme: if connection.proxy.tls.is_plain() { Scheme::Http } else { Scheme::Https },
+        request_id: exchange.request_id.as_deref().unwrap_or_default(),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Every error has a status, an error token of RFC 9209 and a short text. None of them says more about the
 //! inside than the client may know.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,11 +14,19 @@ use crate::context::Context;
 use crate::decide::Answer;
 use crate::error::ProxyError;
 use crate::event::Event;
+use crate::exchange::Exchange;
+use crate::face::Acting;
 use crate::head::ResponseHead;
+use crate::health::Health;
 use crate::page::{Navigation, SECURITY_POLICY};
 use crate::response::{Body, Response};
 use crate::server::Proxy;
 use crate::upstream::NextProxyError;
+
+/// Said of a response whose upstream has broken it off.
+pub(crate) const INCOMPLETE: &str = "http_response_incomplete";
+/// Said of an exchange that has stood still for too long.
+pub(crate) const STALLED: &str = "connection_read_timeout";
 
 /// The table: status and error token (RFC 9209, section 2.3) of every error.
 fn classify(error: &ProxyError) -> (StatusCode, &'static str) {
@@ -29,7 +38,11 @@ fn classify(error: &ProxyError) -> (StatusCode, &'static str) {
         ProxyError::Untrusted | ProxyError::ForeignHost => {
             (StatusCode::FORBIDDEN, "http_request_denied")
         }
-        ProxyError::UnknownProtocol => (StatusCode::NOT_IMPLEMENTED, "http_request_error"),
+        ProxyError::UnknownProtocol | ProxyError::NoTunnels => {
+            (StatusCode::NOT_IMPLEMENTED, "http_request_error")
+        }
+        ProxyError::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "http_request_error"),
+        ProxyError::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "http_request_error"),
         ProxyError::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "http_request_error"),
         ProxyError::HeadTooLarge => {
             (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "http_request_error")
@@ -110,6 +123,7 @@ pub(crate) fn with_error(error: &ProxyError, navigation: Option<&Navigation>) ->
         StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
             fields.push("proxy-authenticate", format!("Basic realm=\"{REALM}\"").as_bytes());
         }
+        StatusCode::METHOD_NOT_ALLOWED => fields.push("allow", b"GET, HEAD"),
         // What follows a malformed request on the same connection cannot be trusted either.
         StatusCode::BAD_REQUEST
         | StatusCode::REQUEST_TIMEOUT
@@ -143,15 +157,51 @@ fn whole_seconds(wait: Duration) -> u64 {
 }
 
 /// An answer that needs no upstream.
-pub(crate) fn with_answer(answer: Answer, context: &Context) -> Response {
+pub(crate) fn with_answer(answer: Answer, exchange: &Exchange) -> Response {
     match answer {
         Answer::ContextName => {
             let mut head = ResponseHead::new(StatusCode::NO_CONTENT);
             head.fields.push("cache-control", b"no-store");
-            head.fields.push("tabport-context", context.id.as_bytes());
+            head.fields.push("tabport-context", exchange.context().id.as_bytes());
             Response::empty(head)
         }
+        Answer::Health => {
+            let service = match &exchange.connection.proxy.face {
+                Acting::ReverseProxy(proxy) => proxy.service.as_str(),
+                _ => "",
+            };
+            with_json(StatusCode::OK, format!(r#"{{"ok":true,"service":{service:?}}}"#))
+        }
     }
+}
+
+/// How the upstream is, in a few words: what is wrong with it never says where it is.
+pub(crate) async fn with_upstream_health(exchange: &Arc<Exchange>) -> Result<Response, ProxyError> {
+    const ILL: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+    let Acting::ReverseProxy(proxy) = &exchange.connection.proxy.face else {
+        return Err(ProxyError::Internal);
+    };
+    Ok(match proxy.probe.ask(exchange).await {
+        Health::Well => with_json(StatusCode::OK, r#"{"ok":true}"#.to_owned()),
+        Health::Status(status) => {
+            let status = status.as_u16();
+            with_json(ILL, format!(r#"{{"ok":false,"upstream_status":{status}}}"#))
+        }
+        Health::Silent(why) => with_json(ILL, format!(r#"{{"ok":false,"error":{why:?}}}"#)),
+    })
+}
+
+fn with_json(status: StatusCode, text: String) -> Response {
+    let mut head = ResponseHead::new(status);
+    head.fields.push("content-type", b"application/json");
+    head.fields.push("cache-control", b"no-store");
+    head.fields.push("content-length", text.len().to_string().as_bytes());
+    Response::new(head, Body::Own(Bytes::from(text)))
+}
+
+/// What a client is told that waits before it sends its body (RFC 9110, section 10.1.1).
+pub(crate) fn with_continue() -> ResponseHead {
+    ResponseHead::new(StatusCode::CONTINUE)
 }
 
 /// The answer to a CONNECT whose tunnel is open.
@@ -160,15 +210,28 @@ pub(crate) fn with_tunnel() -> Response {
 }
 
 /// Tells the embedder, and whoever reads the traces, that a request has failed.
-pub(crate) fn report(proxy: &Proxy, asked: Option<(&Context, &str)>, error: &ProxyError) {
+pub(crate) fn report(
+    proxy: &Proxy,
+    asked: Option<(&Context, &str)>,
+    request_id: Option<&str>,
+    error: &ProxyError,
+) {
     let (_, code) = classify(error);
-    tracing::debug!(code, %error, "a request failed");
+    tracing::debug!(code, %error, request_id, "a request failed");
     proxy.emit(|| Event::Error {
+        request_id: request_id.map(str::to_owned),
         context_id: asked.map(|(context, _)| context.id.clone()),
         code,
         authority: asked.map(|(_, authority)| authority.to_owned()),
         message: error.to_string(),
     });
+}
+
+/// The same of an exchange, which ends with it.
+pub(crate) fn report_of(exchange: &Exchange, error: &ProxyError) {
+    exchange.failed(classify(error).1);
+    let asked = Some((&**exchange.context(), exchange.authority.as_str()));
+    report(&exchange.connection.proxy, asked, exchange.request_id.as_deref(), error);
 }
 
 #[cfg(test)]

@@ -15,10 +15,10 @@ use tokio_util::task::TaskTracker;
 use crate::authenticate::Token;
 use crate::certificate::{Certificate, Certificates, ServerCertificate};
 use crate::context::{ContextInfo, Contexts};
-use crate::counters::{Counters, Stats};
+use crate::counters::{Counters, Gauge, Stats};
 use crate::error::{ContextError, StartError};
 use crate::event::{Event, EventSink};
-use crate::gateway::Gateway;
+use crate::face::Acting;
 use crate::limits::{Connections, ContextLimits, Limits};
 use crate::listen::{self, Listening};
 use crate::options::{ServerOptions, Timeouts};
@@ -38,16 +38,15 @@ impl Server {
     /// Binds, and starts serving. It blocks on the system's answer to `bind`, and, where the authority is kept
     /// in a folder, on the file there.
     pub fn start(options: ServerOptions) -> Result<Self, StartError> {
-        let Listening { sockets, addresses, first } =
-            listen::bind(&options.bind, options.allow_non_loopback)?;
+        let Listening { sockets, addresses, first } = listen::bind(&options)?;
         let certificates = Certificates::new(&options.certificates)?;
         let tls = tls::Listener::new(&options, &certificates, &addresses)?;
         let (contexts, stopping) = (Contexts::default(), CancellationToken::new());
         let limits = &options.limits.context;
-        let gateway = Gateway::of(options.face.clone(), &contexts, limits, &stopping)?;
+        let face = Acting::new(options.face.clone(), &contexts, limits, &stopping)?;
         let proxy = Arc::new(Proxy {
             address: first,
-            gateway,
+            face,
             http2: options.http2,
             tls,
             certificates,
@@ -58,6 +57,7 @@ impl Server {
             addresses,
             contexts,
             counters: Counters::default(),
+            arriving: Gauge::default(),
             events: options.on_event,
             draining: stopping.child_token(),
             stopping,
@@ -127,7 +127,7 @@ impl Server {
     /// Gives a gateway another token, which counts from the next request on. A forward proxy, and a gateway that
     /// lets in anyone, has no use for one.
     pub fn replace_token(&self, token: Token) {
-        if let Some(gateway) = &self.proxy.gateway {
+        if let Acting::Gateway(gateway) = &self.proxy.face {
             gateway.gate.replace_token(token);
         }
     }
@@ -144,19 +144,17 @@ impl Server {
     }
 
     /// Makes ready to [`stop`](Self::stop): accepts nothing more, ends connections as they fall idle, and waits until
-    /// what is in flight has ended or `limit` is over. Of a gateway, HTTP/2 clients are told to go, and tunnels of
-    /// upgrades are ended at once, since they would last for ever: both ends of a WebSocket get a Close with 1001 (RFC
+    /// what is in flight has ended or `limit` is over. Clients are told that their connection ends, and who has just
+    /// connected has a moment to ask. A gateway's tunnels of upgrades are ended at once, since they would last for ever: both ends of a WebSocket get a Close with 1001 (RFC
     /// 6455, section 7.4.1), and two seconds to answer it. A stop cuts it short.
     ///
     /// Its waiting is done on the caller's runtime, of tokio with time.
     pub async fn drain(&self, limit: Duration) {
         const LOOK_EVERY: Duration = Duration::from_millis(10);
-        /// Whoever has just connected may be about to ask.
-        const LATECOMERS: Duration = Duration::from_secs(1);
         self.proxy.draining.cancel();
-        let begun = Instant::now();
+        let (begun, latecomers) = (Instant::now(), self.proxy.face.latecomers());
         let drained = async {
-            while !self.proxy.is_drained(begun.elapsed() < LATECOMERS) {
+            while !self.proxy.is_drained(begun.elapsed() < latecomers) {
                 self.proxy.contexts.cut_waiting();
                 sleep(LOOK_EVERY).await;
             }
@@ -178,7 +176,7 @@ impl Server {
 pub(crate) struct Proxy {
     address: SocketAddr,
     addresses: Vec<SocketAddr>,
-    pub(crate) gateway: Option<Arc<Gateway>>,
+    pub(crate) face: Acting,
     pub(crate) http2: bool,
     pub(crate) tls: tls::Listener,
     pub(crate) certificates: Certificates,
@@ -188,6 +186,8 @@ pub(crate) struct Proxy {
     pub(crate) dialer: Dialer,
     pub(crate) contexts: Contexts,
     pub(crate) counters: Counters,
+    /// Threads that accept connections, and connections on their way to the threads that serve them.
+    pub(crate) arriving: Gauge,
     pub(crate) stopping: CancellationToken,
     /// Cancelled when nothing new may begin, and when the server stops.
     pub(crate) draining: CancellationToken,
@@ -203,10 +203,13 @@ impl Proxy {
 
     /// Whether nothing is in flight any more, nor may begin if there is time for that, or nobody waits for it.
     fn is_drained(&self, has_time: bool) -> bool {
+        // First: what arrives is counted below before it is no longer counted here.
+        let is_closed = self.arriving.now() == 0;
         let Counters { requests, tunnels, connections, .. } = &self.counters;
-        let http2 = self.gateway.as_ref().map_or(0, |gateway| gateway.http2.now());
+        let http2 = self.face.shared().map_or(0, |shared| shared.http2.now());
         let connections = if has_time { connections.now() } else { 0 };
-        self.stopping.is_cancelled() || requests.now() + tunnels.now() + http2 + connections == 0
+        let busy = requests.now() + tunnels.now() + http2 + connections;
+        self.stopping.is_cancelled() || (is_closed && busy == 0)
     }
 
     /// Tells the embedder; the event is only made when someone listens. While a panic unwinds nobody is told:

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use crate::counters::Counted;
+
 /// The threads of one server, as those see them who hand out connections.
 #[derive(Clone)]
 pub(crate) struct Shares(Arc<[Share]>);
@@ -24,7 +26,11 @@ pub(crate) struct Inbox(UnboundedReceiver<(net::TcpStream, Load)>);
 
 /// A connection's part in its thread's load.
 #[derive(Debug)]
-pub(crate) struct Load(Arc<AtomicUsize>);
+pub(crate) struct Load {
+    thread: Arc<AtomicUsize>,
+    /// Until its thread has it.
+    arriving: Option<Counted>,
+}
 
 impl Shares {
     pub(crate) fn among(threads: usize) -> (Self, Vec<Inbox>) {
@@ -36,13 +42,18 @@ impl Shares {
 
     /// Gives a connection to the thread that has the fewest. It comes back where that is the thread that
     /// asks; a thread that cannot be given any more is stopping, and then they all are.
-    pub(crate) fn assign(&self, socket: TcpStream, own: usize) -> Option<(TcpStream, Load)> {
+    pub(crate) fn assign(
+        &self,
+        socket: TcpStream,
+        own: usize,
+        arriving: Counted,
+    ) -> Option<(TcpStream, Load)> {
         let load = |number: &usize| self.0.get(*number).map(|share| share.load.load(Relaxed));
         let others = (0..self.0.len()).filter(|number| *number != own);
         let lightest = std::iter::once(own).chain(others).min_by_key(load)?;
         let share = self.0.get(lightest)?;
         share.load.fetch_add(1, Relaxed);
-        let load = Load(Arc::clone(&share.load));
+        let load = Load { thread: Arc::clone(&share.load), arriving: Some(arriving) };
         if lightest == own {
             return Some((socket, load));
         }
@@ -63,8 +74,15 @@ impl Inbox {
     }
 }
 
+impl Load {
+    /// Its thread has it, and counts it otherwise.
+    pub(crate) fn arrived(&mut self) {
+        self.arriving = None;
+    }
+}
+
 impl Drop for Load {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
+        self.thread.fetch_sub(1, Relaxed);
     }
 }

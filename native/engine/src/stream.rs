@@ -8,13 +8,14 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use crate::http2;
 use crate::limits::Slot;
 use crate::share::Load;
 use bytes::{Bytes, BytesMut};
 use hyper::upgrade::OnUpgrade;
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsStream, client, server};
@@ -122,6 +123,21 @@ impl Stream {
             }
             Io::Tls(tls) => tls.get_ref().0.reset(),
             Io::Http2(tunnel) => tunnel.reset(),
+        }
+    }
+
+    /// Has the system ask now and then whether the peer is still there: one that has gone without a word would keep a
+    /// connection for ever that may be silent for ever.
+    pub(crate) fn ask_after_peer(&self) {
+        const EVERY: Duration = Duration::from_secs(60);
+        match &self.io {
+            Io::Tcp(tcp) => {
+                let asking = TcpKeepalive::new().with_time(EVERY);
+                let _ = SockRef::from(tcp).set_tcp_keepalive(&asking);
+            }
+            Io::Tls(tls) => tls.get_ref().0.ask_after_peer(),
+            // hyper asks.
+            Io::Http2(_) => {}
         }
     }
 

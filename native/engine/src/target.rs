@@ -23,8 +23,7 @@ impl Target {
     /// Reads a request's target. Inside a tunnel the tunnel's is the target, whatever form the request has;
     /// a request there that names another authority is misdirected (RFC 9110, section 7.4).
     pub fn of(head: &RequestHead, tunnel: Option<&Self>) -> Result<Self, ProxyError> {
-        let host = only_host_field(&head.fields, head.version)?;
-        let named = Self::named(head)?;
+        let Asked { named, host } = Asked::by(head)?;
         match (tunnel, named) {
             (Some(tunnel), Some(named)) if named.authority != tunnel.authority => {
                 Err(ProxyError::Misdirected)
@@ -33,6 +32,11 @@ impl Target {
             (None, Some(named)) => Ok(named),
             (None, None) => host.ok_or(ProxyError::BadRequest("the request names no host")),
         }
+    }
+
+    /// Refuses a target, or a Host field, that is none; an HTTP/1.0 request need not name a host.
+    pub fn check(head: &RequestHead) -> Result<(), ProxyError> {
+        Asked::by(head).map(|_| ())
     }
 
     /// The authority as `Host` has it: without the scheme's own port.
@@ -74,6 +78,19 @@ impl Target {
         let authority =
             Authority::parse(authority, Some(scheme.default_port())).map_err(|_| WRONG)?;
         Ok(Self { scheme, authority })
+    }
+}
+
+/// What a request names, in either of two places.
+struct Asked {
+    named: Option<Target>,
+    host: Option<Target>,
+}
+
+impl Asked {
+    fn by(head: &RequestHead) -> Result<Self, ProxyError> {
+        let host = only_host_field(&head.fields, head.version)?;
+        Ok(Self { named: Target::named(head)?, host })
     }
 }
 

@@ -11,6 +11,8 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use crate::context::Context;
 use crate::counters::Counted;
 use crate::event::{Event, Phase, TunnelKind};
+use crate::exchange::Exchange;
+use crate::face::Acting;
 use crate::limits::Slot;
 use crate::relay::{Limits, Relay, Way};
 use crate::server::Proxy;
@@ -27,6 +29,8 @@ pub(crate) struct Tunnel {
     begun: Instant,
     /// Whether what it carries is in the frames of a WebSocket.
     is_websocket: bool,
+    /// What it is part of, where an exchange lasts as long as its tunnel.
+    exchange: Option<Arc<Exchange>>,
     /// Its place among those that the context may have, given back before it is no longer counted.
     slot: Slot,
     counted: Counted,
@@ -47,6 +51,7 @@ impl Tunnel {
             bytes_up: AtomicU64::new(0),
             bytes_down: AtomicU64::new(0),
             begun: Instant::now(),
+            exchange: None,
             counted: proxy.counters.tunnels.enter(),
             slot: Slot::default(),
             is_websocket: false,
@@ -67,15 +72,32 @@ impl Tunnel {
         self
     }
 
+    /// Makes it part of the exchange that it has come of, in a reverse proxy.
+    pub(crate) fn of(mut self, exchange: &Arc<Exchange>) -> Self {
+        if matches!(self.proxy.face, Acting::ReverseProxy(_)) {
+            exchange.becomes_tunnel();
+            self.exchange = Some(Arc::clone(exchange));
+        }
+        self
+    }
+
     /// Relays in a task of its own, until the context is released, or a gateway drains that has opened it for an
     /// upgrade.
     pub(crate) fn spawn(self, downstream: Stream, upstream: Stream) {
-        let timeouts = &self.proxy.timeouts;
-        let limits = Limits { idle: timeouts.idle, half_close: timeouts.half_close };
+        let Proxy { timeouts, face, draining, .. } = &*self.proxy;
+        let (idle, ends) = match face {
+            Acting::ReverseProxy(proxy) => (proxy.upgraded_idle, &self.context.released),
+            Acting::Gateway(_) if self.kind == TunnelKind::Upgrade => (timeouts.idle, draining),
+            Acting::Gateway(_) | Acting::ForwardProxy => (timeouts.idle, &self.context.released),
+        };
+        if idle.is_none() {
+            downstream.ask_after_peer();
+            upstream.ask_after_peer();
+        }
+        let limits = Limits { idle, half_close: timeouts.half_close };
         let relay = Relay::new(downstream, upstream, limits);
-        let endless = self.kind == TunnelKind::Upgrade && self.proxy.gateway.is_some();
-        let relay = if endless && self.is_websocket { relay.of_websocket() } else { relay };
-        let ends = if endless { &self.proxy.draining } else { &self.context.released };
+        let is_farewelled = matches!(face, Acting::Gateway(_)) && self.is_websocket;
+        let relay = if is_farewelled { relay.of_websocket() } else { relay };
         let released = Box::pin(ends.clone().cancelled_owned());
         let tasks = self.proxy.tasks.clone();
         tasks.spawn(Relaying { relaying: Some((relay, self)), released });
@@ -98,7 +120,11 @@ impl Tunnel {
             Way::Down => (&self.bytes_down, &totals.bytes_down),
         };
         own.fetch_add(bytes as u64, Relaxed);
-        total.fetch_add(bytes as u64, Relaxed);
+        match (&self.exchange, way) {
+            (Some(exchange), Way::Up) => exchange.moved_up(bytes),
+            (Some(exchange), Way::Down) => exchange.moved_down(bytes),
+            (None, _) => drop(total.fetch_add(bytes as u64, Relaxed)),
+        }
     }
 
     fn event(&self, phase: Phase) -> Event {
@@ -134,8 +160,10 @@ impl Future for Relaying {
         }
         let Some((relay, tunnel)) = relaying else { return Poll::Ready(()) };
         let ended = ready!(relay.poll(cx, |way, bytes| tunnel.count(way, bytes)));
-        if let Err(error) = ended {
-            tracing::debug!(%error, "a tunnel ended early");
+        match (ended, &tunnel.exchange) {
+            (Err(error), _) => tracing::debug!(%error, "a tunnel ended early"),
+            (Ok(()), Some(exchange)) => exchange.tunnel_ended_well(),
+            (Ok(()), None) => {}
         }
         Poll::Ready(())
     }

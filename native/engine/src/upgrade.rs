@@ -12,7 +12,7 @@ use crate::error::ProxyError;
 use crate::event::TunnelKind;
 use crate::exchange::Exchange;
 use crate::fields::Fields;
-use crate::forward::{check, strip};
+use crate::forward::{check, readdress, strip};
 use crate::head::{RequestHead, ResponseHead, WEBSOCKET};
 use crate::headers;
 use crate::response::{Response, Switch};
@@ -31,12 +31,8 @@ pub(crate) async fn upgrade(
 ) -> Result<Response, ProxyError> {
     let asked = headers::upgrade_protocols(&head.fields, head.version);
     let asked = head.protocol.as_deref().map(str::to_owned).or(asked).unwrap_or_default();
-    headers::strip_request(&mut head.fields);
+    readdress(&mut head, upstream);
     head.fields.remove("te");
-    headers::address(&mut head.fields, upstream);
-    if head.version == Version::HTTP_2 {
-        headers::join_cookies(&mut head.fields);
-    }
     name_protocol(&mut head.fields, &asked);
     let key = head.protocol.is_some().then(|| Key::ask(&mut head)).transpose()?;
     let (answer, relay) = upstream::send_alone(exchange, upstream, &head, &mut client).await?;
@@ -53,7 +49,7 @@ pub(crate) async fn upgrade(
 }
 
 fn switch(
-    exchange: &Exchange,
+    exchange: &Arc<Exchange>,
     mut head: ResponseHead,
     asked: &str,
     key: Option<&Key>,
@@ -73,7 +69,8 @@ fn switch(
     let authority = exchange.authority.clone();
     let tunnel = Tunnel::open(proxy, context, TunnelKind::Upgrade, authority)
         .of_websocket(switched.eq_ignore_ascii_case(WEBSOCKET))
-        .holding(exchange.tunnel_slot());
+        .holding(exchange.tunnel_slot())
+        .of(exchange);
     let upstream: Stream = relay.into_stream();
     let switch = Some(Box::new(Switch::Tunnel(tunnel, upstream)));
     Ok(Response { switch, ..Response::empty(head) })

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tokio::runtime;
 
 use crate::accept;
+use crate::counters::Counted;
 use crate::error::StartError;
 use crate::server::Proxy;
 use crate::share::{Inbox, Shares};
@@ -29,7 +30,8 @@ impl Workers {
         let workers = Self(Mutex::default());
         let (shares, inboxes) = Shares::among(count.max(1));
         for (number, inbox) in inboxes.into_iter().enumerate() {
-            let work = Work { number, shares: shares.clone(), inbox, proxy: Arc::clone(proxy) };
+            let (shares, accepting) = (shares.clone(), proxy.arriving.enter());
+            let work = Work { number, shares, inbox, proxy: Arc::clone(proxy), accepting };
             match Self::spawn(work, listeners) {
                 Ok(thread) => workers.0.lock().push(thread),
                 Err(error) => {
@@ -76,4 +78,6 @@ pub(crate) struct Work {
     pub(crate) shares: Shares,
     pub(crate) inbox: Inbox,
     pub(crate) proxy: Arc<Proxy>,
+    /// For as long as connections may come of it.
+    pub(crate) accepting: Counted,
 }

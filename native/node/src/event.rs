@@ -121,6 +121,8 @@ pub(crate) fn to_js(event: Event) -> ProxyEvent {
             head,
             duration,
             outcome,
+            // The rest is what a reverse proxy says.
+            ..
         } => Either4::B(RequestEvent {
             tag: "request",
             context_id,
@@ -157,7 +159,7 @@ pub(crate) fn to_js(event: Event) -> ProxyEvent {
             bytes_down: number(bytes_down),
             duration_ms: milliseconds(duration),
         }),
-        Event::Error { context_id, code, authority, message } => {
+        Event::Error { context_id, code, authority, message, .. } => {
             Either4::D(ErrorEvent { tag: "error", context_id, code, authority, message })
         }
     }

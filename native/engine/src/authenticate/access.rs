@@ -90,6 +90,11 @@ impl fmt::Debug for Token {
     }
 }
 
+/// Whether an address is in one of these networks, an IPv4 one of a dual-stack socket included.
+pub(crate) fn is_in(peer: IpAddr, networks: &[IpNet]) -> bool {
+    networks.iter().any(|network| network.contains(&peer.to_canonical()))
+}
+
 /// What a running gateway asks of its clients; the token may be exchanged.
 pub(crate) struct Gate {
     access: RwLock<Access>,
@@ -112,9 +117,7 @@ impl Gate {
     pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
         match &*self.access.read() {
             Access::Anyone => true,
-            Access::Restricted { trusted, .. } => {
-                trusted.iter().any(|network| network.contains(&peer.to_canonical()))
-            }
+            Access::Restricted { trusted, .. } => is_in(peer, trusted),
         }
     }
 

@@ -60,7 +60,7 @@ pub fn decide(head: &RequestHead, rules: &Rules) -> Result<Action, ProxyError> {
         scheme: Scheme::Http,
         authority: Authority { host, port },
         routing: None,
-        told: Some(Told { host: host_field, passed }),
+        told: Some(Told::Passed { host: host_field, gateways: passed }),
         loopback,
     };
     Ok(if head.is_plain_connect() {

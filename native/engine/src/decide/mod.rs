@@ -5,6 +5,7 @@
 
 pub mod forward_proxy;
 pub mod gateway;
+pub mod reverse_proxy;
 mod routing_fields;
 
 use hyper::Method;
@@ -47,6 +48,8 @@ pub enum Action {
         /// Where it leads.
         upstream: Upstream,
     },
+    /// Ask the upstream whether it is well, and answer with what comes of that.
+    Probe,
     /// Answer without an upstream.
     Respond(Answer),
 }
@@ -59,7 +62,7 @@ impl Action {
             | Self::Upgrade(upstream)
             | Self::Tunnel { upstream, .. }
             | Self::Intercept { upstream, .. } => Some(upstream),
-            Self::Respond(_) => None,
+            Self::Probe | Self::Respond(_) => None,
         }
     }
 }
@@ -69,11 +72,18 @@ impl Action {
 pub enum Answer {
     /// 204, naming the context: proof for an embedder that its credentials have arrived.
     ContextName,
+    /// 200: this proxy is well.
+    Health,
 }
 
 /// Refuses what no decider takes; whether the request asks for another protocol.
 fn check(head: &RequestHead) -> Result<bool, ProxyError> {
     headers::check_request(&head.fields)?;
+    asks_to_upgrade(head)
+}
+
+/// Whether the request asks for another protocol, one that can be relayed.
+fn asks_to_upgrade(head: &RequestHead) -> Result<bool, ProxyError> {
     if head.protocol.as_deref().is_some_and(|protocol| protocol != WEBSOCKET) {
         return Err(ProxyError::UnknownProtocol);
     }

@@ -18,6 +18,7 @@ use super::serialize::{connection_option, write_response};
 use super::wire::Frame;
 use crate::exchange::Exchange;
 use crate::head::ResponseHead;
+use crate::respond::{INCOMPLETE, STALLED};
 use crate::response::{Body, Response, Switch};
 
 /// How much of a request's body is read for the sake of the next request, when nobody wants it.
@@ -108,7 +109,10 @@ impl Downstream {
             if self.wire.has_received() && self.poll_gone(cx).is_ready() {
                 return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
             }
-            self.deadline.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+            self.deadline.poll(cx).map(|()| {
+                exchange.inspect(|exchange| exchange.failed(STALLED));
+                Err(io::ErrorKind::TimedOut.into())
+            })
         })
         .await
     }
@@ -135,7 +139,12 @@ impl Downstream {
                 pump_frames(cx, body, &mut self.wire, count)
             }
         };
-        sent.map_err(PumpError::into_inner)
+        sent.map_err(|error| {
+            if let (PumpError::From(_), Some(exchange)) = (&error, exchange) {
+                exchange.failed(INCOMPLETE);
+            }
+            error.into_inner()
+        })
     }
 
     /// Reads what is left of a request that has been answered; whether the next one can follow.

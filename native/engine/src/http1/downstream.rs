@@ -34,7 +34,7 @@ pub(crate) struct Downstream {
     pub(super) deadline: Deadline,
     pub(super) version: Version,
     pub(super) method: Method,
-    framing: Framing,
+    pub(super) framing: Framing,
     pub(super) keep_alive: bool,
     /// Whether the client waits to be told to send its body, and may never send it.
     pub(super) expects: bool,
@@ -61,6 +61,7 @@ pub(crate) async fn serve(stream: Stream, connection: Arc<Connection>) -> io::Re
             None => None,
         };
         let Some(response) = response else { return Ok(()) };
+        // The client shall not ask again where nobody will answer.
         client.keep_alive &= !connection.proxy.draining.is_cancelled();
         match client.answer(response, connection.proxy.timeouts.idle).await? {
             After::Keep => {}

@@ -8,6 +8,7 @@
 //! what is still to be written. [`pump`] moves a body from one to another.
 
 mod answer;
+mod buffer;
 mod chunked;
 mod deadline;
 mod downstream;

@@ -4,7 +4,8 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use hyper::body::{Body as _, Frame, Incoming};
+use bytes::Bytes;
+use hyper::body::{Body, Frame};
 use tokio::io::{AsyncRead as _, ReadBuf};
 
 use super::framing::Piece;
@@ -53,7 +54,7 @@ pub(crate) fn pump(
 /// The same for a body that comes in frames, from an HTTP/2 stream; it is let go of at its end.
 pub(crate) fn pump_frames(
     cx: &mut Context<'_>,
-    from: &mut Option<Incoming>,
+    from: &mut Option<impl Body<Data = Bytes, Error = hyper::Error> + Unpin>,
     to: &mut Wire,
     mut count: impl FnMut(usize),
 ) -> Poll<Result<(), PumpError>> {

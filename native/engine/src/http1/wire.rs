@@ -50,6 +50,13 @@ impl Wire {
         stream
     }
 
+    /// Puts content back in front of what was read behind it, to be read again.
+    pub(super) fn hold(&mut self, mut content: BytesMut) {
+        self.receiving = Decoder::new(Framing::Length(content.len() as u64));
+        content.extend_from_slice(&self.unread);
+        self.unread = content;
+    }
+
     /// Begins to read a body.
     pub(crate) fn receive(&mut self, framing: Framing) {
         self.receiving = Decoder::new(framing);

@@ -31,7 +31,7 @@ use crate::response::Body;
 use crate::server::Proxy;
 use crate::stream::Stream;
 use streams::Streams;
-pub(crate) use streams::{ends_with, has_answered, is_stream};
+pub(crate) use streams::{carries, ends_with, has_answered, is_stream};
 pub(crate) use tunnel::Tunnel;
 
 /// Serves a connection until either side ends it. A client without streams is told to go after a while, lest it hold
@@ -48,11 +48,11 @@ pub(crate) async fn serve(mut stream: Stream, connection: Arc<Connection>) -> hy
     let service =
         service_fn(move |request| Box::pin(serve_stream(Arc::clone(&connection), request)));
     let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let _counted = proxy.gateway.as_ref().map(|gateway| gateway.http2.enter());
+    let _counted = proxy.face.shared().map(|shared| shared.http2.enter());
     tokio::select! {
         ended = serving.as_mut() => return ended,
         () = streams.idle(limit) => {}
-        () = proxy.draining.cancelled(), if proxy.gateway.is_some() => {}
+        () = proxy.draining.cancelled(), if proxy.face.shared().is_some() => {}
     }
     serving.as_mut().graceful_shutdown();
     serving.await

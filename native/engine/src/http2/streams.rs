@@ -3,7 +3,7 @@
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{self, Poll};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use crate::connection::Connection;
 use crate::context::Context;
 use crate::counters::{Counted, Gauge};
+use crate::exchange::Exchange;
 use crate::http1::Deadline;
 
 tokio::task_local! {
@@ -29,6 +30,15 @@ struct Served {
     ends_by: OnceLock<CancellationToken>,
     /// How many frames its response has had so far, the head included.
     frames: AtomicUsize,
+    /// What it carries; a request's body may move while nothing comes of the response.
+    exchange: OnceLock<Weak<Exchange>>,
+}
+
+impl Served {
+    fn moved(&self) -> u64 {
+        let exchange = self.exchange.get().and_then(Weak::upgrade);
+        exchange.map_or(0, |exchange| exchange.moved())
+    }
 }
 
 /// Lets the HTTP/2 stream that this task serves, if it does, end with a context. One that becomes a tunnel can
@@ -39,6 +49,11 @@ pub(crate) fn ends_with(context: &Context, method: &Method) {
         _ => context.released.clone(),
     };
     let _ = STREAM.try_with(|stream| stream.ends_by.set(released()));
+}
+
+/// The stream that this task serves, if it does, carries this exchange.
+pub(crate) fn carries(exchange: &Arc<Exchange>) {
+    let _ = STREAM.try_with(|stream| stream.exchange.set(Arc::downgrade(exchange)));
 }
 
 /// The stream that this task serves has another frame to send.
@@ -97,7 +112,7 @@ where
             released: None,
             // A tunnel has a limit of its own.
             idle: self.connection.proxy.timeouts.idle.filter(|_| !sends),
-            seen: 0,
+            seen: (0, 0),
             deadline: Deadline::default(),
             _counted: self.open.enter(),
         });
@@ -112,7 +127,8 @@ struct Serving<F> {
     sends: bool,
     released: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     idle: Option<Duration>,
-    seen: usize,
+    /// Frames, and bytes of either body.
+    seen: (usize, u64),
     deadline: Deadline,
     _counted: Counted,
 }
@@ -150,7 +166,8 @@ impl<F> Serving<F> {
         if self.idle.is_none() || frames == 0 {
             return Poll::Pending;
         }
-        if std::mem::replace(&mut self.seen, frames) != frames {
+        let seen = (frames, self.stream.moved());
+        if std::mem::replace(&mut self.seen, seen) != seen {
             self.deadline.restart(self.idle);
         }
         self.deadline.poll(cx)

@@ -97,7 +97,8 @@ impl Interception {
     }
 
     fn report(&self, error: &ProxyError) {
-        respond::report(&self.proxy, Some((&self.context, &self.asked.to_string())), error);
+        let asked = self.asked.to_string();
+        respond::report(&self.proxy, Some((&self.context, &asked)), None, error);
     }
 }
 

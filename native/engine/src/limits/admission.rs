@@ -9,6 +9,7 @@ use super::{ContextLimits, Places, Rate, SOON, Slot};
 use crate::decide::Action;
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
+use crate::face::Acting;
 use crate::http2;
 use crate::route::Upstream;
 
@@ -72,9 +73,11 @@ enum Tunnel {
 
 /// Grants an exchange what its action needs, or says what there is too much of.
 pub(crate) fn admit(exchange: &Exchange, action: &Action) -> Result<(), ProxyError> {
-    match &exchange.connection.proxy.gateway {
-        None => ask(exchange.context().admission.as_ref(), exchange, action),
-        Some(gateway) => {
+    match &exchange.connection.proxy.face {
+        Acting::ForwardProxy | Acting::ReverseProxy(_) => {
+            ask(exchange.context().admission.as_ref(), exchange, action)
+        }
+        Acting::Gateway(gateway) => {
             let upstream = action.upstream();
             let of = |upstream: &Upstream| gateway.admissions.of(&upstream.authority.host);
             ask(upstream.and_then(of).as_deref(), exchange, action)
@@ -89,7 +92,7 @@ fn ask(
 ) -> Result<(), ProxyError> {
     let Some(admission) = admission else { return Ok(()) };
     let tunnel = match action {
-        Action::Respond(_) => return Ok(()),
+        Action::Respond(_) | Action::Probe => return Ok(()),
         Action::Forward(_) => Tunnel::None,
         Action::Tunnel { .. } | Action::Intercept { .. } => Tunnel::New,
         // A tunnel may carry several HTTP/2 streams, and each may turn into a tunnel.

@@ -40,7 +40,7 @@ impl Connections {
 /// shake hands for it costs more than to serve them.
 pub(crate) fn turn_away(socket: TcpStream, proxy: &Arc<Proxy>) {
     let error = ProxyError::ConnectionLimit(SOON);
-    respond::report(proxy, None, &error);
+    respond::report(proxy, None, None, &error);
     if !proxy.tls.is_plain() {
         return;
     }

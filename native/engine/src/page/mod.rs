@@ -66,7 +66,7 @@ impl Navigation {
         }
         let upstream = gateway::decide(head, rules).ok()?.upstream()?.clone();
         Some(Box::new(Self {
-            asked: upstream.told.as_ref()?.host.to_string(),
+            asked: upstream.host_field().into_owned(),
             upstream,
             repeatable: is_repeatable(&head.method),
             timeouts: *timeouts,

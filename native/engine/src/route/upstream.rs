@@ -1,9 +1,12 @@
 //! The peer that a request really goes to, and what has to be known of it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::authenticate::Token;
 use crate::authority::{Authority, Scheme};
+use crate::forwarded::Forwarded;
+use crate::head::RequestHead;
 
 /// The peer a request really goes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +17,7 @@ pub struct Upstream {
     pub authority: Authority,
     /// What a gateway must be told.
     pub routing: Option<Routing>,
-    /// What a gateway tells the server it leads to, in place of the authority that it dials.
+    /// What the server is told besides, or in place of the authority that is dialled.
     pub told: Option<Told>,
     /// Whether the address dialled may be this machine's loopback.
     pub loopback: Loopback,
@@ -31,13 +34,18 @@ pub struct Routing {
     pub token: Option<Token>,
 }
 
-/// What a gateway tells a workspace's server.
+/// What a server is told that does not know of us.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
-    /// What the request has as Host.
-    pub host: Box<str>,
-    /// The gateways that the request has passed.
-    pub passed: Box<str>,
+pub enum Told {
+    /// By a gateway, to a workspace's server.
+    Passed {
+        /// What the request has as Host.
+        host: Box<str>,
+        /// The gateways that the request has passed.
+        gateways: Box<str>,
+    },
+    /// By a reverse proxy.
+    Forwarded(Box<Forwarded>),
 }
 
 /// Whether an upstream may turn out to be this machine's loopback, once its name is resolved.
@@ -57,6 +65,38 @@ impl Upstream {
             host.to_string()
         } else {
             self.authority.to_string()
+        }
+    }
+}
+
+impl Upstream {
+    /// What the request has as Host, or `:authority`.
+    pub(crate) fn host_field(&self) -> Cow<'_, str> {
+        let told = match &self.told {
+            Some(Told::Passed { host, .. }) => Some(host),
+            Some(Told::Forwarded(forwarded)) => forwarded.host.as_ref(),
+            None => None,
+        };
+        told.map_or_else(|| self.authority_field().into(), |host| (&**host).into())
+    }
+
+    /// What a reverse proxy has been told of the client.
+    pub(crate) fn forwarded(&self) -> Option<&Forwarded> {
+        match &self.told {
+            Some(Told::Forwarded(forwarded)) => Some(forwarded),
+            _ => None,
+        }
+    }
+
+    /// Puts a reverse proxy's base path before the request's own. An asterisk is no path.
+    pub(crate) fn join_base(&self, head: &mut RequestHead) {
+        let base = self.forwarded().map_or("", |forwarded| &forwarded.base);
+        if base.is_empty() {
+            return;
+        }
+        let target = head.origin_form();
+        if *target != *b"*" {
+            head.target = [base.as_bytes(), &target].concat();
         }
     }
 }

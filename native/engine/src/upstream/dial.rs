@@ -16,6 +16,7 @@ use super::next_proxy::NextProxies;
 use super::tls::{Alpn, Tls, Trust};
 use crate::authority::{Authority, Host, Scheme, leads_to_loopback};
 use crate::error::{ProxyError, StartError};
+use crate::face::Face;
 use crate::options::{ServerOptions, Timeouts};
 use crate::route::{Loopback, Upstream};
 use crate::stream::Stream;
@@ -25,6 +26,8 @@ pub(crate) struct Dialer {
     own: Box<[SocketAddr]>,
     connect_to: HashMap<Authority, SocketAddr>,
     next_proxies: Option<NextProxies>,
+    /// Whether upstreams are offered HTTP/2.
+    http2: bool,
     pub(super) timeouts: Timeouts,
     pub(super) trust: Trust,
 }
@@ -42,6 +45,10 @@ impl Dialer {
             own: own.into(),
             connect_to: options.connect_to.clone(),
             next_proxies: options.upstream_proxy.clone().map(NextProxies::new),
+            http2: match &options.face {
+                Face::ReverseProxy(face) => face.upstream_http2,
+                Face::ForwardProxy | Face::Gateway(_) => true,
+            },
             timeouts: options.timeouts,
             trust: Trust::new(options.extra_ca.as_deref())?,
         })
@@ -58,6 +65,7 @@ impl Dialer {
         if upstream.scheme == Scheme::Http {
             return Ok(Dialled { stream, http2: false });
         }
+        let alpn = if self.http2 { alpn } else { Alpn::Http1 };
         let handshake = tls.connect(&self.trust, stream, &upstream.authority.host, alpn);
         let stream = timeout(self.timeouts.tls_handshake, handshake)
             .await

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming};
+use hyper::body::{Body, Frame};
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http2::SendRequest;
 use hyper::{HeaderMap, Request, Version};
@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::PollSender;
 
 use super::upload::{self, Progress};
-use crate::client::Client;
+use crate::client::{Client, Upload};
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
 use crate::fields::Fields;
@@ -94,7 +94,7 @@ fn request(
     let mut request = Request::new(body);
     *request.method_mut() = head.method.clone();
     *request.version_mut() = Version::HTTP_2;
-    let authority = upstream.authority_field();
+    let authority = upstream.host_field();
     *request.uri_mut() = http2_uri(upstream.scheme.as_str(), &authority, &head.origin_form())?;
     *request.headers_mut() = HeaderMap::from(&head.fields);
     request.headers_mut().remove(hyper::header::HOST);
@@ -136,7 +136,7 @@ pub(super) fn failed(error: hyper::Error) -> ProxyError {
 pub(super) enum RequestBody {
     Empty,
     /// That of an HTTP/2 client.
-    Relayed(Incoming, Arc<Progress>),
+    Relayed(Upload, Arc<Progress>),
     /// That of an HTTP/1.1 client, frame by frame; `None` is its end.
     Queue(mpsc::Receiver<Option<http1::Frame>>),
 }

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use hyper::Method;
-use hyper::body::Incoming;
 
 use super::http1::Http1;
 use super::origin::Origin;
+use crate::client::Upload;
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
 use crate::head::ResponseHead;
 use crate::headers::keeps_alive;
 use crate::http1::{Frame, Framing, PumpError, Wire, of_response, pump, pump_frames};
+use crate::respond::INCOMPLETE;
 use crate::response::{Body, Response};
 use crate::stream::Stream;
 
@@ -69,7 +70,12 @@ impl Relay {
             connection.uploaded(upload)?;
         }
         let count = |bytes| exchange.moved_down(bytes);
-        ready!(pump(cx, &mut connection.wire, client, count)).map_err(PumpError::into_inner)?;
+        ready!(pump(cx, &mut connection.wire, client, count)).map_err(|error| {
+            if let PumpError::From(_) = error {
+                exchange.failed(INCOMPLETE);
+            }
+            error.into_inner()
+        })?;
         exchange.completed();
         let wanted = connection.uploading && rest && connection.wire.poll_read(cx, 1).is_pending();
         if wanted { Poll::Pending } else { Poll::Ready(Ok(())) }
@@ -79,7 +85,7 @@ impl Relay {
     pub(crate) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
-        upload: &mut Option<Incoming>,
+        upload: &mut Option<Upload>,
     ) -> Poll<io::Result<Option<Frame>>> {
         let Self { connection, exchange, .. } = self;
         if connection.uploading {
@@ -87,7 +93,11 @@ impl Relay {
             let upload = pump_frames(cx, upload, &mut connection.wire, count);
             connection.uploaded(upload)?;
         }
-        connection.wire.poll_frame(cx)
+        let frame = connection.wire.poll_frame(cx);
+        frame.map_err(|error| {
+            exchange.failed(INCOMPLETE);
+            error
+        })
     }
 
     pub(crate) fn is_complete(&self) -> bool {

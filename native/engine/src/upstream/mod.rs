@@ -24,6 +24,7 @@ pub use next_proxy::{
 };
 pub(crate) use pool::Pool;
 pub(crate) use tls::Tls;
+pub(crate) use upload::broken as broken_upload;
 
 use crate::authority::{Authority, Scheme};
 use crate::client::Client;

@@ -90,6 +90,7 @@ async fn a_refused_request_is_reported_like_any_other_error() {
     is_over(&mut client).await;
     proxy.until("the refused has ended", |stats| stats.requests == 1).await;
     let error = Event::Error {
+        request_id: None,
         context_id: Some(context.id.clone()),
         code: "http_request_denied",
         authority: Some(origin.address().to_string()),

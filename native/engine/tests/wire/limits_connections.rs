@@ -55,6 +55,7 @@ async fn connections_beyond_the_limit_are_503_before_they_have_said_anything() {
     let stats = proxy.server.stats();
     assert_eq!((stats.connections, stats.total.connections), (2, 2));
     let error = Event::Error {
+        request_id: None,
         context_id: None,
         code: "http_request_denied",
         authority: None,

@@ -51,6 +51,7 @@ mod panics;
 mod panics_ways;
 mod pool;
 mod release;
+mod reverse_proxy;
 mod route;
 mod secrets;
 mod secure;

@@ -42,7 +42,7 @@ fn ask(
 }
 
 /// What RFC 6455, section 4.2.2, wants to hear.
-fn accepts(head: &str) -> String {
+pub(crate) fn accepts(head: &str) -> String {
     let key = field(head, "sec-websocket-key").expect("a key");
     assert_eq!(BASE64_STANDARD.decode(key).unwrap().len(), 16);
     assert_eq!(head.matches("sec-websocket-key").count(), 1, "{head}");

@@ -1,0 +1,143 @@
+//! What a reverse proxy tells its upstream of the client: the only fields that it adds to a request.
+//!
+//! `X-Forwarded-For` grows by whoever has connected, whatever stood there. The host and the scheme that were asked for
+//! are those that a trusted peer names, being a proxy itself; anyone else is not asked. `X-Request-Id` is the
+//! client's, or one of our own.
+
+use std::net::IpAddr;
+
+use crate::authority::Scheme;
+use crate::fields::Fields;
+
+const FOR: &str = "X-Forwarded-For";
+const PROTO: &str = "X-Forwarded-Proto";
+const HOST: &str = "X-Forwarded-Host";
+/// Names an exchange, to whoever has to do with it.
+pub const REQUEST_ID: &str = "X-Request-Id";
+
+/// Longer ones are not kept: they are repeated in every log on the way.
+const LONGEST_ID: usize = 128;
+
+/// How a request came, and what it is to be sent as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forwarded {
+    /// What is sent as Host, or `:authority`; `None` is the authority that is dialled.
+    pub host: Option<Box<str>>,
+    /// What stands before the request's own path.
+    pub base: Box<str>,
+    /// Who has connected.
+    pub peer: Option<IpAddr>,
+    /// Whether that is a proxy whose word counts.
+    pub is_trusted: bool,
+    /// How it has connected.
+    pub scheme: Scheme,
+    /// Whom the request was sent to.
+    pub asked: Option<Box<str>>,
+    /// Names the exchange.
+    pub request_id: Box<str>,
+}
+
+impl Forwarded {
+    /// Adds the fields to a request's, less those that end at this hop: a `Connection` option must not reach them.
+    pub(crate) fn tell(&self, fields: &mut Fields) {
+        let peer = self.peer.map_or_else(|| "unknown".to_owned(), |peer| peer.to_string());
+        fields.append(FOR, peer.as_bytes());
+        self.tell_unless_told(fields, PROTO, Some(self.scheme.as_str()));
+        self.tell_unless_told(fields, HOST, self.asked.as_deref());
+        fields.set(REQUEST_ID, self.request_id.as_bytes());
+    }
+
+    fn tell_unless_told(&self, fields: &mut Fields, name: &str, value: Option<&str>) {
+        match value {
+            _ if self.is_trusted && fields.contains(name) => {}
+            Some(value) => fields.set(name, value.as_bytes()),
+            None => fields.remove(name),
+        }
+    }
+}
+
+/// The id that a client has given its request: one word of visible ASCII characters, of a bounded length.
+pub(crate) fn request_id(fields: &Fields) -> Option<&str> {
+    let id = std::str::from_utf8(fields.only(REQUEST_ID)?).ok()?;
+    let fits =
+        (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+    fits.then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(is_trusted: bool, sent: &[(&str, &str)]) -> Vec<String> {
+        let forwarded = Forwarded {
+            host: None,
+            base: "".into(),
+            peer: Some([10, 0, 0, 9].into()),
+            is_trusted,
+            scheme: Scheme::Https,
+            asked: Some("asked.test".into()),
+            request_id: "id-1".into(),
+        };
+        let mut fields = Fields::default();
+        for (name, value) in sent {
+            fields.push(name, value.as_bytes());
+        }
+        forwarded.tell(&mut fields);
+        let text = String::from_utf8_lossy;
+        let line = |(name, value)| format!("{}: {}", text(name), text(value));
+        fields.iter().map(line).collect()
+    }
+
+    #[test]
+    fn a_trusted_peer_is_believed_and_nobody_else() {
+        let sent = [
+            ("x-forwarded-for", "1.1.1.1"),
+            ("X-FORWARDED-FOR", "2.2.2.2, 3.3.3.3"),
+            ("X-Forwarded-Proto", "http"),
+            ("X-Forwarded-Host", "front.test"),
+        ];
+        let chain = ["x-forwarded-for: 1.1.1.1", "X-FORWARDED-FOR: 2.2.2.2, 3.3.3.3, 10.0.0.9"];
+        for (is_trusted, proto, host) in
+            [(true, "http", "front.test"), (false, "https", "asked.test")]
+        {
+            let told = told(is_trusted, &sent);
+            assert_eq!(told[..2], chain);
+            let rest = [
+                format!("X-Forwarded-Proto: {proto}"),
+                format!("X-Forwarded-Host: {host}"),
+                "X-Request-Id: id-1".to_owned(),
+            ];
+            assert_eq!(told[2..], rest);
+        }
+        for is_trusted in [true, false] {
+            let own = [
+                "X-Forwarded-For: 10.0.0.9",
+                "X-Forwarded-Proto: https",
+                "X-Forwarded-Host: asked.test",
+                "X-Request-Id: id-1",
+            ];
+            assert_eq!(told(is_trusted, &[]), own);
+        }
+    }
+
+    #[test]
+    fn an_id_is_one_word_of_bounded_length() {
+        let longest = "x".repeat(LONGEST_ID);
+        for (sent, kept) in [
+            (&["a-1"][..], Some("a-1")),
+            (&[&longest], Some(&*longest)),
+            (&[], None),
+            (&[""], None),
+            (&["a b"], None),
+            (&["é"], None),
+            (&[&format!("{longest}x")], None),
+            (&["a", "a"], None),
+        ] {
+            let mut fields = Fields::default();
+            for id in sent {
+                fields.push("x-request-id", id.as_bytes());
+            }
+            assert_eq!(request_id(&fields), kept, "{sent:?}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Requests that are read whole before the upstream is asked.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::Request;
+use tabport_engine::ReverseProxyOptions;
+use tokio::net::TcpStream;
+
+use super::{options, passed, start, start_impatient};
+use crate::harness::{Origin, Proxy, status};
+use crate::stream::{answered, send_all, speak};
+
+async fn set_up(limit: u64) -> (Proxy, Origin) {
+    let origin = Origin::start().await;
+    let buffer_requests = Some(limit);
+    (start(ReverseProxyOptions { buffer_requests, ..options(&origin.url()) }), origin)
+}
+
+#[tokio::test]
+async fn row_8_the_upstream_is_asked_when_all_is_there() {
+    let (proxy, origin) = set_up(100).await;
+    for (framing, body, told) in [
+        ("Content-Length: 8", ["half", "half"], "Content-Length: 8"),
+        (
+            "Transfer-Encoding: chunked",
+            ["4\r\nhalf\r\n", "4\r\nhalf\r\n0\r\nX: 1\r\n\r\n"],
+            "Content-Length: 8",
+        ),
+        ("Transfer-Encoding: chunked", ["", "0\r\n\r\n"], "Content-Length: 0"),
+    ] {
+        let mut client = proxy.connect().await;
+        client.send(format!("POST / HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n{}", body[0])).await;
+        origin.was_never_dialled().await;
+        // What follows on the same connection is the next request.
+        client.send(format!("{}GET /next HTTP/1.1\r\nHost: a\r\n\r\n", body[1])).await;
+        let mut upstream = origin.accept().await;
+        assert_eq!(passed(&mut upstream).await.others[1..], [told]);
+        if told != "Content-Length: 0" {
+            upstream.expect("halfhalf").await;
+        }
+        upstream.answer("one").await;
+        assert_eq!(client.response().await.1, "one");
+        assert_eq!(passed(&mut upstream).await.first, "GET /next HTTP/1.1");
+        upstream.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 3\r\n\r\ntwo").await;
+        assert_eq!(client.response().await.1, "two");
+    }
+}
+
+#[tokio::test]
+async fn row_8_what_is_too_long_is_413_before_it_is_read() {
+    let (proxy, origin) = set_up(8).await;
+    for request in [
+        "Content-Length: 9\r\n\r\n",
+        "Content-Length: 9\r\nExpect: 100-continue\r\n\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n4\r\nfghi\r\n",
+    ] {
+        let mut client = proxy.connect().await;
+        client.send(format!("POST / HTTP/1.1\r\nHost: a\r\n{request}")).await;
+        assert_eq!(status(&client.response().await.0), 413, "{request}");
+    }
+    let mut sender = speak(TcpStream::connect(proxy.server.local_addr()).await.unwrap()).await;
+    for length in [Some(9), None] {
+        let mut request = Request::post("http://a/");
+        if let Some(length) = length {
+            request = request.header("content-length", length);
+        }
+        let (response, mut body) = sender.send_request(request.body(()).unwrap(), false).unwrap();
+        if length.is_none() {
+            body.send_data(Bytes::from_static(b"123456789"), false).unwrap();
+        }
+        assert_eq!(answered(response).await.status(), 413, "{length:?}");
+    }
+    origin.was_never_dialled().await;
+}
+
+#[tokio::test]
+async fn row_8_a_client_that_asks_first_is_told_to_go_on() {
+    let (proxy, origin) = set_up(8).await;
+    let mut client = proxy.connect().await;
+    client
+        .send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
+        .await;
+    client.expect("HTTP/1.1 100 Continue\r\n\r\n").await;
+    client.send("body").await;
+    let mut upstream = origin.accept().await;
+    assert_eq!(passed(&mut upstream).await.others[1..], ["Content-Length: 4"]);
+    upstream.expect("body").await;
+    upstream.answer("ok").await;
+    assert_eq!(client.response().await.1, "ok");
+}
+
+#[tokio::test]
+async fn row_8_http_2_requests_get_a_length() {
+    let (proxy, origin) = set_up(1 << 20).await;
+    let mut sender = speak(TcpStream::connect(proxy.server.local_addr()).await.unwrap()).await;
+    let request = Request::post("http://a/").body(()).unwrap();
+    let (response, mut body) = sender.send_request(request, false).unwrap();
+    let content = crate::harness::pattern(200_000, 7);
+    body.send_data(Bytes::from_static(b"x"), false).unwrap();
+    origin.was_never_dialled().await;
+    send_all(&mut body, content.clone().into()).await;
+    let mut upstream = origin.accept().await;
+    assert_eq!(passed(&mut upstream).await.others[0], "Content-Length: 200001");
+    assert_eq!(upstream.take(200_001).await[1..], content);
+    upstream.answer("ok").await;
+    assert_eq!(answered(response).await.status(), 200);
+}
+
+#[tokio::test]
+async fn row_8_one_that_does_not_come_is_408() {
+    let origin = Origin::start().await;
+    let buffer_requests = Some(8);
+    let options = ReverseProxyOptions { buffer_requests, ..options(&origin.url()) };
+    let proxy = start_impatient(options, Duration::from_millis(200));
+    let mut client = proxy.connect().await;
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nb").await;
+    assert_eq!(status(&client.response().await.0), 408);
+    origin.was_never_dialled().await;
+}

@@ -1,0 +1,90 @@
+//! A reverse proxy that drains.
+
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tabport_engine::{Event, Face, Phase, ServerOptions};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout};
+
+use super::{options, set_up};
+use crate::harness::{DEADLINE, Proxy, field, status};
+
+async fn drain(proxy: &Proxy, limit: Duration) {
+    proxy.server.drain(limit).await;
+    let server = proxy.server.clone();
+    spawn_blocking(move || server.stop()).await.unwrap();
+}
+
+#[tokio::test]
+async fn row_42_nothing_to_wait_for_takes_no_time() {
+    // A machine that has much else to do may be late now and then, but not always.
+    let mut waited = Vec::new();
+    while waited.iter().all(|time| *time >= Duration::from_millis(200)) {
+        assert!(waited.len() < 10, "{waited:?}");
+        let (proxy, origin) = set_up().await;
+        let mut client = proxy.connect().await;
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        origin.answer("ok").await;
+        client.response().await;
+        let _silent = proxy.connect().await;
+        let begun = Instant::now();
+        drain(&proxy, DEADLINE).await;
+        waited.push(begun.elapsed());
+    }
+}
+
+/// While the one thread is busy, more come than it accepts at a stretch: the rest waits in the system's queue, and would
+/// be reset with the listening socket.
+#[tokio::test]
+async fn row_42_and_44_who_was_let_in_by_the_system_is_answered() {
+    let (go_on, busy) = channel();
+    let busy = Mutex::new(busy);
+    let sink = move |event| {
+        if let Event::Connection { connection_id: 1, phase: Phase::Opened } = event {
+            busy.lock().unwrap().recv().unwrap();
+        }
+    };
+    let proxy = Proxy::with(ServerOptions {
+        face: Face::ReverseProxy(options("http://upstream.invalid")),
+        workers: 1,
+        on_event: Some(Arc::new(sink)),
+        ..ServerOptions::default()
+    });
+    let mut clients = Vec::new();
+    for _ in 0..300 {
+        let mut client = proxy.connect().await;
+        client.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        clients.push(client);
+    }
+    let server = proxy.server.clone();
+    let draining = tokio::spawn(async move { server.drain(DEADLINE).await });
+    tokio::task::yield_now().await;
+    go_on.send(()).unwrap();
+    for client in &mut clients {
+        assert_eq!(status(&client.response().await.0), 200);
+    }
+    timeout(DEADLINE / 2, draining).await.expect("it has ended").unwrap();
+}
+
+/// Whoever was let in before, and asks now, is answered, and told that it was the last time.
+#[tokio::test]
+async fn row_42_and_44_a_client_that_has_just_connected_is_answered() {
+    let (proxy, origin) = set_up().await;
+    let mut client = proxy.connect().await;
+    let server = proxy.server.clone();
+    let draining = tokio::spawn(async move { server.drain(DEADLINE).await });
+    tokio::task::yield_now().await;
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let mut upstream = origin.accept().await;
+    upstream.head().await;
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert!(!draining.is_finished(), "it waits for what is in flight");
+    upstream.answer("ok").await;
+    let (head, body) = client.response().await;
+    assert_eq!((field(&head, "connection"), &*body), (Some("close"), "ok"));
+    timeout(DEADLINE / 2, draining).await.expect("it has ended").unwrap();
+    let server = proxy.server.clone();
+    spawn_blocking(move || server.stop()).await.unwrap();
+}
