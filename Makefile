@@ -35,8 +35,10 @@ bench:
 build-gateway:
 	@npm run --silent build:gateway
 
+# Cargo strips it: the profile "release" says so.
 build-proxy:
-	@echo "build-proxy: the headroom-proxy binary (native/headroom-proxy) does not exist yet." >&2; exit 2
+	@cargo build --release --locked -p headroom-proxy
+	@node -p 'const n = fs.statSync("target/release/headroom-proxy").size; `headroom-proxy: $${n} bytes ($${(n / 2 ** 20).toFixed(1)} MiB)`'
 
 build-wheel:
 	@echo "build-wheel: the Python wheel (native/headroom-py) does not exist yet." >&2; exit 2

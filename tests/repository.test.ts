@@ -36,7 +36,6 @@ const noMake = spawnSync('make', ['--version']).error !== undefined
 
 test.skipIf(noMake).each([
   ['test-parity', 'native/headroom-parity'],
-  ['build-proxy', 'native/headroom-proxy'],
   ['build-wheel', 'native/headroom-py'],
 ])('make %s says what does not exist yet, and fails (skipped without make)', (target, missing) => {
   const { status, stderr } = spawnSync('make', [target], { cwd: root, encoding: 'utf8' })

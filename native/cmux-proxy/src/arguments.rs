@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use ipnet::{IpNet, Ipv4Net};
+use tabport_door::{CertificateError, CertificateFiles};
 use tabport_engine::authority::Host;
 use tabport_engine::workspace::{HostTemplate, WorkspaceNet, Workspaces};
 use tabport_engine::{AllowedHost, Bind, ServerCertificate, ServerOptions};
 
-use crate::certificate::{self, CertificateError};
 use crate::health::HealthArguments;
 use crate::limits::LimitArguments;
 use crate::run::RunArguments;
@@ -156,7 +156,7 @@ impl Arguments {
     /// The certificate as its files are now; `None` where clients speak no TLS.
     pub(crate) fn certificate(&self) -> Result<Option<ServerCertificate>, CertificateError> {
         let files = self.tls_cert.as_deref().zip(self.tls_key.as_deref());
-        files.map(|(certificate, key)| certificate::read(certificate, key)).transpose()
+        files.map(|(certificate, key)| CertificateFiles { certificate, key }.read()).transpose()
     }
 
     /// What needs no file to be read.

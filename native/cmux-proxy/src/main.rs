@@ -7,14 +7,12 @@
 
 mod admin;
 mod arguments;
-mod certificate;
 mod descriptors;
 mod health;
 mod limits;
 mod log;
 mod metrics;
 mod run;
-mod signals;
 mod token;
 
 use std::io::{self, Write as _};
@@ -22,16 +20,15 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use tabport_door::{CertificateError, Signal, Signals};
 use tabport_engine::{Access, Face, GatewayOptions, Server, ServerOptions};
 use thiserror::Error;
 use tokio::runtime;
 
 use admin::{Admin, Health};
 use arguments::{Arguments, Command};
-use certificate::CertificateError;
 use health::Unhealthy;
 use metrics::Metrics;
-use signals::{Signal, Signals};
 use token::{Source, TokenError};
 
 /// Why it ends otherwise than it should.

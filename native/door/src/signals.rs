@@ -4,19 +4,21 @@ use std::io;
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Signal {
+pub enum Signal {
+    /// To end.
     End,
+    /// To read files again.
     Reload,
 }
 
 #[cfg(not(unix))]
-pub(crate) use elsewhere::Signals;
+pub use elsewhere::Signals;
 #[cfg(unix)]
-pub(crate) use unix::Signals;
+pub use unix::Signals;
 
 impl Signals {
     /// Waits until it is asked to end.
-    pub(crate) async fn end(&mut self) {
+    pub async fn end(&mut self) {
         while self.next().await != Signal::End {}
     }
 }
@@ -28,14 +30,15 @@ mod unix {
     use super::{Signal, io};
 
     /// SIGTERM, SIGINT and SIGHUP, from now on.
-    pub(crate) struct Signals {
+    pub struct Signals {
         terminate: Stream,
         interrupt: Stream,
         hang_up: Stream,
     }
 
     impl Signals {
-        pub(crate) fn listen() -> io::Result<Self> {
+        /// From now on they are waited for, and no longer end the process.
+        pub fn listen() -> io::Result<Self> {
             Ok(Self {
                 terminate: signal(SignalKind::terminate())?,
                 interrupt: signal(SignalKind::interrupt())?,
@@ -43,7 +46,8 @@ mod unix {
             })
         }
 
-        pub(crate) async fn next(&mut self) -> Signal {
+        /// Waits for the next one.
+        pub async fn next(&mut self) -> Signal {
             tokio::select! {
                 // Whoever asks for both has asked for this first: what is to end could not do it later.
                 biased;
@@ -60,15 +64,17 @@ mod elsewhere {
     use super::{Signal, io};
 
     /// Ctrl-C, from now on; there is no signal to reload.
-    pub(crate) struct Signals;
+    pub struct Signals;
 
     impl Signals {
         #[expect(clippy::unnecessary_wraps, reason = "it may fail where there are signals")]
-        pub(crate) fn listen() -> io::Result<Self> {
+        /// From now on they are waited for, and no longer end the process.
+        pub fn listen() -> io::Result<Self> {
             Ok(Self)
         }
 
-        pub(crate) async fn next(&mut self) -> Signal {
+        /// Waits for the next one.
+        pub async fn next(&mut self) -> Signal {
             if let Err(error) = tokio::signal::ctrl_c().await {
                 tracing::error!(%error, "Ctrl-C cannot be waited for");
             }

@@ -1,0 +1,128 @@
+//! A port that changes hands: while it does, nobody who asks is refused, or left without an answer.
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use crate::harness::{DEADLINE, Peer, status};
+use crate::program::{Program, program};
+
+const UPSTREAM: [&str; 2] = ["--upstream", "http://127.0.0.1:1"];
+
+/// A client that connects anew for every request, until it is told to stop.
+struct Loop {
+    stop: Arc<AtomicBool>,
+    answers: Arc<AtomicU32>,
+    task: JoinHandle<()>,
+}
+
+impl Loop {
+    fn start(address: SocketAddr) -> Self {
+        let (stop, answers) = (Arc::<AtomicBool>::default(), Arc::<AtomicU32>::default());
+        let (stopped, answered) = (Arc::clone(&stop), Arc::clone(&answers));
+        let task = tokio::spawn(async move {
+            while !stopped.load(SeqCst) {
+                let mut client = Peer::connect(address).await;
+                client.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await;
+                assert_eq!(status(&client.response().await.0), 200);
+                answered.fetch_add(1, SeqCst);
+            }
+        });
+        Self { stop, answers, task }
+    }
+
+    /// Waits until it has been answered some more.
+    async fn goes_on(&self) {
+        let enough = self.answers.load(SeqCst) + 50;
+        let more = async {
+            while self.answers.load(SeqCst) < enough && !self.task.is_finished() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, more).await.expect("it goes on");
+    }
+
+    async fn end(self) {
+        self.stop.store(true, SeqCst);
+        self.task.await.unwrap();
+    }
+}
+
+async fn on(address: SocketAddr, more: &[&str]) -> Program {
+    let address = address.to_string();
+    let fixed = ["--listen", &address, "--log-level", "warn"];
+    Program::run(&mut program(&[&UPSTREAM[..], &fixed, more].concat())).await
+}
+
+#[tokio::test]
+async fn row_44_two_that_share_a_port_hand_it_over_and_back() {
+    let mut first = on("127.0.0.1:0".parse().unwrap(), &["--reuse-port"]).await;
+    let clients = Loop::start(first.address);
+    clients.goes_on().await;
+    for _ in 0..5 {
+        let second = on(first.address, &["--reuse-port"]).await;
+        clients.goes_on().await;
+        first.signal("TERM").await;
+        assert_eq!(first.ended().await.0, Some(0));
+        clients.goes_on().await;
+        first = second;
+    }
+    clients.end().await;
+}
+
+/// A server that knows nothing of all this, in a process of its own.
+fn stranger() -> (std::process::Child, SocketAddr) {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let script = format!(
+        "import ctypes, http.server as h\n\
+         # Whoever wants to may trace it, where the system would ask.\n\
+         ctypes.CDLL(None).prctl(0x59616d61, ctypes.c_ulong(-1), 0, 0, 0)\n\
+         class Answer(h.BaseHTTPRequestHandler):\n\
+         \x20   def do_GET(self):\n\
+         \x20       self.send_response(200); self.send_header('Content-Length', '2'); self.end_headers()\n\
+         \x20       self.wfile.write(b'ok')\n\
+         \x20   def log_message(self, *_): pass\n\
+         h.ThreadingHTTPServer.request_queue_size = 128\n\
+         h.ThreadingHTTPServer(('127.0.0.1', {}), Answer).serve_forever()",
+        address.port()
+    );
+    let mut command = std::process::Command::new("python3");
+    let child = command.args(["-c", &script]).stderr(Stdio::null()).spawn().unwrap();
+    (child, address)
+}
+
+/// The way from a scripted proxy that sets no option: its socket is taken while it serves.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn row_44_the_socket_of_a_running_server_is_taken_over() {
+    let (mut old, address) = stranger();
+    while tokio::net::TcpStream::connect(address).await.is_err() {}
+    let clients = Loop::start(address);
+    clients.goes_on().await;
+    let id = old.id().to_string();
+    let proxy = on(address, &["--take-over", &id, "--reuse-port"]).await;
+    clients.goes_on().await;
+    crate::program::signal(old.id(), "INT").await;
+    old.wait().unwrap();
+    clients.goes_on().await;
+    let next = on(proxy.address, &["--reuse-port"]).await;
+    proxy.signal("TERM").await;
+    clients.goes_on().await;
+    clients.end().await;
+    next.signal("TERM").await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_process_that_does_not_listen_there_has_nothing_to_take() {
+    let own = std::process::id().to_string();
+    let mut command =
+        program(&[&UPSTREAM[..], &["--listen", "127.0.0.1:1", "--take-over", &own]].concat());
+    let (code, said) = crate::program::outcome(&mut command).await;
+    assert_eq!(code, Some(1));
+    assert!(said.contains(&own) && said.contains("127.0.0.1:1"), "{said}");
+}
