@@ -96,7 +96,7 @@ async fn row_42_the_limit_ends_what_does_not_end_and_a_second_signal_does_not_wa
 #[tokio::test]
 async fn row_42_a_websocket_may_go_on_until_the_limit() {
     let origin = Origin::start().await;
-    let mut proxy = Program::to(&origin, &["--graceful-shutdown-timeout", "500ms"]).await;
+    let mut proxy = Program::to(&origin, &["--graceful-shutdown-timeout", "3s"]).await;
     let mut client = proxy.connect().await;
     let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
     client.send(format!("GET /ws HTTP/1.1\r\nHost: a\r\n{upgrade}\r\n")).await;
