@@ -59,6 +59,10 @@ export default defineConfig({
       },
       {
         ...shared,
+        test: { ...shared.test, name: 'headroom', include: ['tests/headroom/*.test.ts'], testTimeout: 60_000 },
+      },
+      {
+        ...shared,
         test: {
           ...shared.test,
           name: 'faults',

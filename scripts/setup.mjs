@@ -3,7 +3,15 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { packages as http2Packages } from '../tests/conformance/http2/packages.mjs'
 import { packages as deployPackages } from '../tests/deploy/packages.mjs'
-import { buildAddon, buildGateway, buildPanickingAddon, buildStaticGateway, buildTypeScript } from './lib/build.mjs'
+import { packages as headroomPackages } from '../tests/headroom/packages.mjs'
+import {
+  buildAddon,
+  buildGateway,
+  buildHeadroom,
+  buildPanickingAddon,
+  buildStaticGateway,
+  buildTypeScript,
+} from './lib/build.mjs'
 import { provideElectron } from './lib/electron.mjs'
 import { installPackages } from './lib/packages.mjs'
 import { main, step } from './lib/step.mjs'
@@ -26,8 +34,10 @@ export async function setUp({ purposes = FOR_TESTS, onMissing = failMissing } = 
   if (purposes === FOR_TESTS) {
     await step('native addon that panics on demand', buildPanickingAddon)
     await step('static cmux-proxy', buildStaticGateway)
+    await step('reverse proxy', buildHeadroom)
     await step('Python packages for HTTP/2', () => http2Packages.provide())
     await step('Python packages for deploy/', () => deployPackages.provide())
+    await step('Python clients for headroom-proxy', () => headroomPackages.provide())
   }
   await step('TypeScript', buildTypeScript)
 }

@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { fingerprint, isStamped, stamp } from './fingerprint.mjs'
-import { demoMain, gatewayProgram, inRoot, panickingAddon, staticGateway } from './paths.mjs'
+import { demoMain, gatewayProgram, headroomProgram, inRoot, panickingAddon, staticGateway } from './paths.mjs'
 import { ask, bin, quiet, show } from './run.mjs'
 
 /** Written by the build of the addon, and committed. */
@@ -36,11 +36,16 @@ export async function buildPanickingAddon() {
  * The workspace gateway, and the library that it preloads. They are built as the Rust tests build them: optimising takes
  * longer than it is of use to tests or the demo.
  */
-export async function buildGateway() {
-  if (existsSync(gatewayProgram) && isStamped('gateway', fingerprint(RUST_INPUTS))) return 'up to date'
-  const packages = ['--package', 'cmux-proxy', '--package', 'tabport-workspace']
-  await show('cargo', ['build', '--locked', ...packages, '--target-dir', 'target'])
-  stamp('gateway', fingerprint(RUST_INPUTS))
+export const buildGateway = () => buildProgram('gateway', gatewayProgram, ['cmux-proxy', 'tabport-workspace'])
+
+/** The reverse proxy, in the same way. */
+export const buildHeadroom = () => buildProgram('headroom', headroomProgram, ['headroom-proxy'])
+
+async function buildProgram(name, program, packages) {
+  if (existsSync(program) && isStamped(name, fingerprint(RUST_INPUTS))) return 'up to date'
+  const options = packages.flatMap((it) => ['--package', it])
+  await show('cargo', ['build', '--locked', ...options, '--target-dir', 'target'])
+  stamp(name, fingerprint(RUST_INPUTS))
   return 'built'
 }
 

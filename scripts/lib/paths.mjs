@@ -10,8 +10,14 @@ export const inRoot = (...parts) => path.join(root, ...parts)
 export const cache = inRoot('.cache')
 export const demoMain = inRoot('dist', 'demo', 'main.cjs')
 /** The workspace gateway, for tests and the demo. */
-export const gatewayProgram = inRoot('target', 'debug', process.platform === 'win32' ? 'cmux-proxy.exe' : 'cmux-proxy')
+export const gatewayProgram = debugProgram('cmux-proxy')
+/** The reverse proxy, for tests. */
+export const headroomProgram = debugProgram('headroom-proxy')
 /** Loaded by tests/panics.test.ts. */
 export const panickingAddon = inRoot('target', 'panics', 'tabport.node')
 /** The workspace gateway as one file: what `npm run build:gateway` makes, on Linux. */
 export const staticGateway = inRoot('target', 'static', 'cmux-proxy')
+
+function debugProgram(name) {
+  return inRoot('target', 'debug', process.platform === 'win32' ? `${name}.exe` : name)
+}
