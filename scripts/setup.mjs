@@ -9,11 +9,12 @@ import {
   buildGateway,
   buildHeadroom,
   buildPanickingAddon,
-  buildStaticGateway,
+  buildStaticProgram,
   buildTypeScript,
 } from './lib/build.mjs'
 import { provideElectron } from './lib/electron.mjs'
 import { installPackages } from './lib/packages.mjs'
+import { staticGateway, staticHeadroom } from './lib/paths.mjs'
 import { main, step } from './lib/step.mjs'
 import { failMissing, installSystemPackages, packagesToInstallByHand } from './lib/system.mjs'
 import { checkToolchain } from './lib/toolchain.mjs'
@@ -33,7 +34,8 @@ export async function setUp({ purposes = FOR_TESTS, onMissing = failMissing } = 
   await step('workspace gateway', buildGateway)
   if (purposes === FOR_TESTS) {
     await step('native addon that panics on demand', buildPanickingAddon)
-    await step('static cmux-proxy', buildStaticGateway)
+    await step('static cmux-proxy', () => buildStaticProgram(staticGateway))
+    await step('static headroom-proxy', () => buildStaticProgram(staticHeadroom))
     await step('reverse proxy', buildHeadroom)
     await step('Python packages for HTTP/2', () => http2Packages.provide())
     await step('Python packages for deploy/', () => deployPackages.provide())

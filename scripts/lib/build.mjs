@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { fingerprint, isStamped, stamp } from './fingerprint.mjs'
-import { demoMain, gatewayProgram, headroomProgram, inRoot, panickingAddon, staticGateway } from './paths.mjs'
+import { demoMain, gatewayProgram, headroomProgram, inRoot, panickingAddon } from './paths.mjs'
 import { ask, bin, quiet, show } from './run.mjs'
 
 /** Written by the build of the addon, and committed. */
@@ -53,20 +53,21 @@ async function buildProgram(name, program, packages) {
 const STATIC = ['-C target-feature=+crt-static', '--cfg getrandom_backend="linux_getrandom"']
 
 /**
- * The gateway as one file, for images that hold nothing else. The C library is linked into it, and what that looks up
- * names in is /etc/hosts and DNS. Its own target folder keeps the other builds from starting over.
+ * A program as one file, for images that hold nothing else. The C library is linked into it, and what that looks up
+ * names in is /etc/hosts and DNS. Their own target folder keeps the other builds from starting over.
  */
-export async function buildStaticGateway() {
+export async function buildStaticProgram(program) {
   if (process.platform !== 'linux') return 'only on Linux'
-  if (existsSync(staticGateway) && isStamped('static-gateway', fingerprint(STATIC_INPUTS))) return 'up to date'
+  const name = path.basename(program)
+  if (existsSync(program) && isStamped(`static-${name}`, fingerprint(STATIC_INPUTS))) return 'up to date'
   const target = ask('rustc', ['--print', 'host-tuple'])
-  const folder = path.dirname(staticGateway)
+  const folder = path.dirname(program)
   const flags = [process.env.RUSTFLAGS, ...STATIC].filter(Boolean).join(' ')
-  const options = ['--release', '--locked', '--package', 'cmux-proxy', '--target', target, '--target-dir', folder]
+  const options = ['--release', '--locked', '--package', name, '--target', target, '--target-dir', folder]
   await show('cargo', ['build', ...options], { env: { RUSTFLAGS: flags } })
-  copyFileSync(path.join(folder, target, 'release', 'cmux-proxy'), staticGateway)
-  stamp('static-gateway', fingerprint(STATIC_INPUTS))
-  return `built, ${(statSync(staticGateway).size / 1024 / 1024).toFixed(1)} MiB`
+  copyFileSync(path.join(folder, target, 'release', name), program)
+  stamp(`static-${name}`, fingerprint(STATIC_INPUTS))
+  return `built, ${(statSync(program).size / 1024 / 1024).toFixed(1)} MiB`
 }
 
 function libraryName(name) {

@@ -17,6 +17,8 @@ export const headroomProgram = debugProgram('headroom-proxy')
 export const panickingAddon = inRoot('target', 'panics', 'tabport.node')
 /** The workspace gateway as one file: what `npm run build:gateway` makes, on Linux. */
 export const staticGateway = inRoot('target', 'static', 'cmux-proxy')
+/** The reverse proxy in the same way. */
+export const staticHeadroom = inRoot('target', 'static', 'headroom-proxy')
 
 function debugProgram(name) {
   return inRoot('target', 'debug', process.platform === 'win32' ? `${name}.exe` : name)

@@ -1,71 +1,110 @@
-// The unit: systemd takes all of it, finds it well enclosed, and what it starts is what the program takes.
+// The units: systemd takes all of them, finds them well enclosed, and what they start is what the programs take.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import os from 'node:os'
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
-import { inRoot } from '../../scripts/lib/paths.mjs'
+import { describe, expect, test } from 'vitest'
+import { temporaryFolder } from '../support/folder.ts'
+import { Headroom } from '../support/headroom.ts'
+import { ownAddress } from '../support/loopback.ts'
+import { startOrigin, text } from '../support/origin.ts'
+import { until } from '../support/poll.ts'
 import { canRun } from '../support/tools.ts'
-import { Gateway, isBuiltHere, staticGateway } from './gateway.ts'
+import { DOORS, type Door, read, settings } from './doors.ts'
+import { Gateway, isBuiltHere } from './gateway.ts'
 
-const unit = readFileSync(inRoot('deploy', 'cmux-proxy', 'cmux-proxy.service'), 'utf8')
 /** Of 100, by systemd's own measure: what a service without any of it has is 96. */
 const MOST_EXPOSED = 15
 
+const [CMUX] = DOORS as [Door]
 const hasSystemd = isBuiltHere && canRun('systemd-analyze', '--version')
 
-function folder(): string {
-  const made = mkdtempSync(path.join(os.tmpdir(), 'cmux-proxy-'))
-  onTestFinished(() => rmSync(made, { recursive: true }))
-  return made
-}
-
-/** What systemd says of a unit, and whether it is content. */
-function analyze(text: string, ...verb: string[]): { said: string; isContent: boolean } {
-  const file = path.join(folder(), 'cmux-proxy.service')
-  writeFileSync(file, text.replace('/usr/local/bin/cmux-proxy', staticGateway))
-  const { status, stdout, stderr } = spawnSync('systemd-analyze', [...verb, file], { encoding: 'utf8' })
+/** What systemd says of a door's units, once they are changed like this, and whether it is content. */
+function analyze(door: Door, change: (service: string) => string, ...verb: string[]) {
+  const folder = temporaryFolder()
+  for (const unit of door.units) {
+    const text = read(door, unit).replace(`/usr/local/bin/${door.name}`, door.program)
+    writeFileSync(path.join(folder, unit), unit.endsWith('.service') ? change(text) : text)
+  }
+  const service = path.join(folder, `${door.name}.service`)
+  const { status, stdout, stderr } = spawnSync('systemd-analyze', [...verb, service], { encoding: 'utf8' })
   return { said: `${stdout}${stderr}`, isContent: status === 0 }
 }
 
-const lines = (key: string) => [...unit.matchAll(new RegExp(`^${key}=(.*)$`, 'gm'))].map(([, value = '']) => value)
+const unchanged = (service: string) => service
 
-test.skipIf(!hasSystemd)('systemd understands all of it (skipped without systemd)', () => {
-  const verify = (text: string) => analyze(text, 'verify', '--man=no')
-  expect(verify(unit)).toEqual({ said: '', isContent: true })
-  expect(verify(unit.replace('ProtectHome', 'ProtectHomes')).said).toContain('ProtectHomes')
-  expect(verify(unit.replace('ExecStart=', 'ExecStart=/nowhere')).isContent).toBe(false)
+describe.each(DOORS.map((door) => [door.name, door] as const))('%s', (_, door) => {
+  test.skipIf(!hasSystemd)('systemd understands all of it (skipped without systemd)', () => {
+    const verify = (change: (service: string) => string) => analyze(door, change, 'verify', '--man=no')
+    expect(verify(unchanged)).toEqual({ said: '', isContent: true })
+    expect(verify((it) => it.replace('ProtectHome', 'ProtectHomes')).said).toContain('ProtectHomes')
+    expect(verify((it) => it.replace('ExecStart=', 'ExecStart=/nowhere')).isContent).toBe(false)
+  })
+
+  test.skipIf(!hasSystemd)('it is exposed to little (skipped without systemd)', () => {
+    const verb = ['security', '--offline=true', `--threshold=${MOST_EXPOSED}`, '--no-pager']
+    const { said, isContent } = analyze(door, unchanged, ...verb)
+    expect(isContent, said).toBe(true)
+    const open = (it: string) => it.replace(/^(Protect|Restrict|Private|SystemCall|Capability).*\n/gm, '')
+    expect(analyze(door, open, ...verb).isContent).toBe(false)
+  })
+
+  test.skipIf(!isBuiltHere)('it is given the time that it asks for (skipped but on Linux)', () => {
+    const help = spawnSync(door.program, ['--help'], { encoding: 'utf8' }).stdout
+    const [, seconds] = /--graceful-shutdown-timeout[\s\S]*?\[default: (\d+)s\]/.exec(help) ?? []
+    expect(Number(settings(door, 'TimeoutStopSec')[0])).toBeGreaterThan(Number(seconds))
+  })
 })
 
-test.skipIf(!hasSystemd)('it is exposed to little (skipped without systemd)', () => {
-  const verb = ['security', '--offline=true', `--threshold=${MOST_EXPOSED}`, '--no-pager']
-  const { said, isContent } = analyze(unit, ...verb)
-  expect(isContent, said).toBe(true)
-  const open = unit.replace(/^(Protect|Restrict|Private|SystemCall|Capability).*\n/gm, '')
-  expect(analyze(open, ...verb).isContent).toBe(false)
+test('both are enclosed alike, but for the ports that one opens itself', () => {
+  const [one, other] = DOORS.map((door) => {
+    const service = read(door, `${door.name}.service`)
+    return /^DynamicUser=[\s\S]*?(?=\n\n)/m.exec(service)?.[0].replace(/^SocketBindAllow=.*\n/gm, '')
+  })
+  expect(one).toContain('SystemCallFilter')
+  expect(other).toBe(one)
 })
 
-test.skipIf(!isBuiltHere)('what it starts asks for the token that it is given (skipped but on Linux)', async () => {
-  const [started = ''] = lines('ExecStart')
-  const [program, ...args] = started.split(' ')
-  expect(program).toBe('/usr/local/bin/cmux-proxy')
-  const [name = ''] = lines('LoadCredential').map((credential) => credential.split(':')[0])
-  const credentials = folder()
-  writeFileSync(path.join(credentials, name), 'a-token\n')
+test.skipIf(!isBuiltHere)(
+  'what starts cmux-proxy asks for the token that it is given (skipped but on Linux)',
+  async () => {
+    const [started = ''] = settings(CMUX, 'ExecStart')
+    const [program, ...args] = started.split(' ')
+    expect(program).toBe('/usr/local/bin/cmux-proxy')
+    const [name = ''] = settings(CMUX, 'LoadCredential').map((credential) => credential.split(':')[0])
+    const credentials = temporaryFolder()
+    writeFileSync(path.join(credentials, name), 'a-token\n')
 
-  const allowed = lines('SocketBindAllow')
-  expect(allowed).toEqual(['ipv4:tcp:39379', 'ipv4:tcp:39380'])
-  expect(started).toMatch(/--admin=127\.0\.0\.1:39380$/)
-  const given = args.map((argument) => argument.replace('%d', credentials).replace(/:\d+$/, ':0'))
-  const gateway = await Gateway.start([...given, '--listen=127.0.0.1:0'])
-  const get = (headers: Record<string, string>) => gateway.get('listening', '/', headers)
-  expect(await get({})).toMatchObject({ status: 407 })
-  expect(await get({ 'proxy-authorization': 'Bearer a-token' })).toMatchObject({ status: 400 })
-  expect(await gateway.get('admin', '/healthz')).toMatchObject({ status: 200 })
-})
+    const allowed = settings(CMUX, 'SocketBindAllow')
+    expect(allowed).toEqual(['ipv4:tcp:39379', 'ipv4:tcp:39380'])
+    expect(started).toMatch(/--admin=127\.0\.0\.1:39380$/)
+    const given = args.map((argument) => argument.replace('%d', credentials).replace(/:\d+$/, ':0'))
+    const gateway = await Gateway.start([...given, '--listen=127.0.0.1:0'])
+    const get = (headers: Record<string, string>) => gateway.get('listening', '/', headers)
+    expect(await get({})).toMatchObject({ status: 407 })
+    expect(await get({ 'proxy-authorization': 'Bearer a-token' })).toMatchObject({ status: 400 })
+    expect(await gateway.get('admin', '/healthz')).toMatchObject({ status: 200 })
+  },
+)
 
-test.skipIf(!isBuiltHere)('it is given the time that it asks for (skipped but on Linux)', () => {
-  const help = spawnSync(staticGateway, ['--help'], { encoding: 'utf8' }).stdout
-  const [, seconds] = /--graceful-shutdown-timeout[\s\S]*?\[default: (\d+)s\]/.exec(help) ?? []
-  expect(Number(lines('TimeoutStopSec')[0])).toBeGreaterThan(Number(seconds))
-})
+const canActivate = isBuiltHere && canRun('systemd-socket-activate', '--version')
+
+test.skipIf(!canActivate)(
+  'headroom-proxy listens on the socket that systemd holds (skipped without systemd)',
+  async () => {
+    const [, door] = DOORS as [Door, Door]
+    const [program, ...args] = settings(door, 'ExecStart').join().split(' ')
+    expect(program).toBe('/usr/local/bin/headroom-proxy')
+    expect(settings(door, 'Sockets')).toEqual(['headroom-proxy.socket'])
+    expect(read(door, 'headroom-proxy.socket')).toMatch(/^ListenStream=0\.0\.0\.0:8787$/m)
+    const origin = await startOrigin(text('from the upstream'))
+    const address = `${ownAddress()}:8787`
+    const environment = [...settings(door, 'Environment'), `HEADROOM_PROXY_UPSTREAM=http://127.0.0.1:${origin.port}`]
+    const handed = environment.map((assignment) => `--setenv=${assignment}`)
+    const activate = ['systemd-socket-activate', `--listen=${address}`, ...handed, door.program, ...args]
+
+    const asked = until('an answer', () => fetch(`http://${address}`).catch(() => undefined))
+    const proxy = await Headroom.run(activate, { PATH: process.env.PATH ?? '' })
+    expect(proxy.address()).toBe(address)
+    expect(await (await asked).text()).toBe('from the upstream')
+  },
+)

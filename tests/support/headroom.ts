@@ -32,10 +32,14 @@ export class Headroom {
   }
 
   /** Starts it in front of this upstream, on a free port, and waits until it listens. It ends with the test. */
-  static async start(upstream: string, args: string[] = []): Promise<Headroom> {
+  static start(upstream: string, args: string[] = []): Promise<Headroom> {
     if (!existsSync(headroomProgram)) throw new Error('headroom-proxy is not built: run `npm run setup`')
-    const all = ['--listen=127.0.0.1:0', `--upstream=${upstream}`, ...args]
-    const child = spawn(headroomProgram, all, { env: {}, stdio: ['ignore', 'pipe', 'pipe'] })
+    return Headroom.run([headroomProgram, '--listen=127.0.0.1:0', `--upstream=${upstream}`, ...args])
+  }
+
+  /** The same with a command that leads to it, or another build of it. */
+  static async run([program = '', ...args]: string[], env: Record<string, string> = {}): Promise<Headroom> {
+    const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
     const ended = once(child, 'exit')
     onTestFinished(async () => {
       child.kill('SIGKILL')
@@ -45,10 +49,6 @@ export class Headroom {
     await until('headroom-proxy listens', () => child.exitCode !== null || proxy.address())
     if (child.exitCode !== null) throw new Error(`headroom-proxy has ended: ${proxy.complaints}`)
     return proxy
-  }
-
-  get pid(): number {
-    return this.child.pid as number
   }
 
   /** Where it listens, once it does: `127.0.0.1:8787`. */
