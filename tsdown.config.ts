@@ -1,7 +1,8 @@
 import { defineConfig, type UserConfig } from 'tsdown'
 
 /**
- * The wiring for Electron and the demo app, compiled from electron/.
+ * What TypeScript there is: the wiring for Electron and the demo app, from electron/; the fixtures for Playwright, from
+ * playwright/.
  *
  * Electron 9 runs Node 12: syntax is lowered to it, `node:` is stripped from import specifiers, and the addon is
  * reached by a relative path because that Node knows no package self-reference.
@@ -16,6 +17,16 @@ const shared: UserConfig = {
   clean: true,
 }
 
+/** For Node itself, of the versions in `engines`. */
+const forNode: UserConfig = {
+  platform: 'node',
+  target: 'node20',
+  deps: { neverBundle: [/^@?playwright/, 'tabport'] },
+  outputOptions: { paths: { tabport: '../../index.js' } },
+  sourcemap: true,
+  clean: true,
+}
+
 const demo: UserConfig = {
   ...shared,
   format: 'cjs',
@@ -24,15 +35,16 @@ const demo: UserConfig = {
   outExtensions: () => ({ js: '.cjs' }),
 }
 
+/** An entry of the package, for both kinds of modules. */
+const entry: UserConfig = {
+  format: ['cjs', 'esm'],
+  dts: true,
+  outExtensions: ({ format }) => (format === 'cjs' ? { js: '.cjs', dts: '.d.cts' } : { js: '.mjs', dts: '.d.mts' }),
+}
+
 export default defineConfig([
-  {
-    ...shared,
-    entry: { index: 'electron/index.ts' },
-    format: ['cjs', 'esm'],
-    outDir: 'dist/electron',
-    dts: true,
-    outExtensions: ({ format }) => (format === 'cjs' ? { js: '.cjs', dts: '.d.cts' } : { js: '.mjs', dts: '.d.mts' }),
-  },
+  { ...shared, ...entry, entry: { index: 'electron/index.ts' }, outDir: 'dist/electron' },
+  { ...forNode, ...entry, entry: { index: 'playwright/index.ts' }, outDir: 'dist/playwright' },
   { ...demo, entry: 'electron/demo/main.ts', copy: [{ from: 'electron/demo/ui', to: 'dist/demo' }] },
   // On its own: a sandboxed preload script can require nothing but Electron, so it must share no chunk.
   { ...demo, entry: 'electron/demo/preload.ts', clean: false },
