@@ -2,7 +2,7 @@ import { defineConfig, type UserConfig } from 'tsdown'
 
 /**
  * What TypeScript there is: the wiring for Electron and the demo app, from electron/; the fixtures for Playwright, from
- * playwright/.
+ * playwright/; the command line, from cli/.
  *
  * Electron 9 runs Node 12: syntax is lowered to it, `node:` is stripped from import specifiers, and the addon is
  * reached by a relative path because that Node knows no package self-reference.
@@ -45,6 +45,15 @@ const entry: UserConfig = {
 export default defineConfig([
   { ...shared, ...entry, entry: { index: 'electron/index.ts' }, outDir: 'dist/electron' },
   { ...forNode, ...entry, entry: { index: 'playwright/index.ts' }, outDir: 'dist/playwright' },
+  {
+    ...forNode,
+    entry: { tabport: 'cli/main.ts' },
+    format: 'esm',
+    outDir: 'dist/cli',
+    dts: false,
+    sourcemap: false,
+    outExtensions: () => ({ js: '.mjs' }),
+  },
   { ...demo, entry: 'electron/demo/main.ts', copy: [{ from: 'electron/demo/ui', to: 'dist/demo' }] },
   // On its own: a sandboxed preload script can require nothing but Electron, so it must share no chunk.
   { ...demo, entry: 'electron/demo/preload.ts', clean: false },

@@ -30,7 +30,12 @@ export default defineConfig({
         test: {
           ...shared.test,
           name: 'addon',
-          include: ['tests/*.test.ts', 'tests/features/*.test.ts', 'tests/conformance/**/*.test.ts'],
+          include: [
+            'tests/*.test.ts',
+            'tests/cli/*.test.ts',
+            'tests/features/*.test.ts',
+            'tests/conformance/**/*.test.ts',
+          ],
         },
       },
       {

@@ -10,7 +10,7 @@ const GENERATED = ['index.js', 'index.d.ts']
 const RUST_INPUTS = ['native', 'Cargo.toml', 'Cargo.lock', 'rust-toolchain.toml']
 const ADDON_INPUTS = [...RUST_INPUTS, 'scripts/addon.mjs', 'package.json', ...GENERATED]
 const STATIC_INPUTS = [...RUST_INPUTS, 'scripts/lib/build.mjs']
-const TYPESCRIPT_INPUTS = ['electron', 'playwright', 'tsdown.config.ts', 'tsconfig.json', 'package-lock.json']
+const TYPESCRIPT_INPUTS = ['cli', 'electron', 'playwright', 'tsdown.config.ts', 'tsconfig.json', 'package-lock.json']
 
 export async function buildAddon() {
   const built = readdirSync(inRoot()).some((name) => name.endsWith('.node'))
@@ -86,10 +86,10 @@ export async function buildTypeScript() {
   return 'built'
 }
 
-/** The demo, and what the package exports beside the addon. */
+/** The demo, the command, and what the package exports beside the addon. */
 function typeScriptOutputs() {
-  const { exports } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'))
+  const { bin, exports } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'))
   const compiled = [exports['./electron'], exports['./playwright']].flatMap((entry) => Object.values(entry))
   const exported = compiled.flatMap((condition) => Object.values(condition))
-  return [demoMain, ...exported.map((file) => inRoot(file))]
+  return [demoMain, inRoot(bin), ...exported.map((file) => inRoot(file))]
 }

@@ -1,0 +1,49 @@
+#!/usr/bin/env node
+// The command `tabport`. It finds the command, and turns whatever comes of it into an exit code: 0, 1 for what went
+// wrong, 2 for a command line that is wrong. Commands are loaded when they are asked for, so that help needs no addon.
+import { readFileSync } from 'node:fs'
+import { suggest, UsageError } from './usage'
+
+const HELP = `tabport gives every tab and every browser context its own localhost.
+
+Usage: tabport COMMAND [FLAGS]
+
+  proxy    runs the forward proxy, for any browser, test runner or curl
+
+  tabport COMMAND --help   what a command takes
+  tabport --version
+`
+
+/** Runs a command, to its exit code. */
+type Command = (args: string[]) => Promise<number>
+
+const COMMANDS: Record<string, () => Promise<Command>> = {
+  proxy: async () => (await import('./proxy')).proxy,
+}
+
+async function main([name, ...args]: string[]): Promise<number> {
+  if (name === undefined) return print(HELP, 2)
+  if (name === '--help' || name === '-h' || name === 'help') return print(HELP, 0)
+  if (name === '--version' || name === '-V') return print(`${version()}\n`, 0)
+  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  if (load) return (await load())(args)
+  throw new UsageError(`tabport: there is no command ${name}.${suggest(name, Object.keys(COMMANDS))}`)
+}
+
+function print(text: string, code: number): number {
+  ;(code === 0 ? process.stdout : process.stderr).write(text)
+  return code
+}
+
+function version(): string {
+  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
+  const { message, code = '' } = error as NodeJS.ErrnoException
+  const usage = error instanceof UsageError || code.startsWith('ERR_TABPORT_INVALID')
+  process.stderr.write(`${error instanceof UsageError ? '' : 'tabport: '}${message}\n`)
+  process.exitCode = usage ? 2 : 1
+}
