@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The command `tabport`. It finds the command, and turns whatever comes of it into an exit code: 0, 1 for what went
-// wrong, 2 for a command line that is wrong. Commands are loaded when they are asked for, so that help needs no addon.
+// wrong, 2 for a command line that is wrong. Commands are loaded when they are asked for, because `doctor` has to run
+// where the addon does not load.
 import { readFileSync } from 'node:fs'
 import { suggest, UsageError } from './usage'
 
@@ -9,6 +10,7 @@ const HELP = `tabport gives every tab and every browser context its own localhos
 Usage: tabport COMMAND [FLAGS]
 
   proxy    runs the forward proxy, for any browser, test runner or curl
+  doctor   says what stands in the way on this machine, and what to do about it
 
   tabport COMMAND --help   what a command takes
   tabport --version
@@ -19,6 +21,7 @@ type Command = (args: string[]) => Promise<number>
 
 const COMMANDS: Record<string, () => Promise<Command>> = {
   proxy: async () => (await import('./proxy')).proxy,
+  doctor: async () => (await import('./doctor')).doctor,
 }
 
 async function main([name, ...args]: string[]): Promise<number> {
@@ -44,6 +47,7 @@ try {
 } catch (error) {
   const { message, code = '' } = error as NodeJS.ErrnoException
   const usage = error instanceof UsageError || code.startsWith('ERR_TABPORT_INVALID')
-  process.stderr.write(`${error instanceof UsageError ? '' : 'tabport: '}${message}\n`)
+  const hint = code === 'ERR_TABPORT_LOAD' ? '\n`tabport doctor` tells more.' : ''
+  process.stderr.write(`${error instanceof UsageError ? '' : 'tabport: '}${message}${hint}\n`)
   process.exitCode = usage ? 2 : 1
 }
