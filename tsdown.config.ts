@@ -54,6 +54,7 @@ export default defineConfig([
     sourcemap: false,
     outExtensions: () => ({ js: '.mjs' }),
   },
+  { ...demo, entry: { 'demo-app': 'cli/demo/app.ts' }, outDir: 'dist/cli', sourcemap: false, clean: false },
   { ...demo, entry: 'electron/demo/main.ts', copy: [{ from: 'electron/demo/ui', to: 'dist/demo' }] },
   // On its own: a sandboxed preload script can require nothing but Electron, so it must share no chunk.
   { ...demo, entry: 'electron/demo/preload.ts', clean: false },

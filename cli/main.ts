@@ -11,6 +11,7 @@ Usage: tabport COMMAND [FLAGS]
 
   proxy    runs the forward proxy, for any browser, test runner or curl
   doctor   says what stands in the way on this machine, and what to do about it
+  demo     shows two worlds at one localhost URL
 
   tabport COMMAND --help   what a command takes
   tabport --version
@@ -22,6 +23,7 @@ type Command = (args: string[]) => Promise<number>
 const COMMANDS: Record<string, () => Promise<Command>> = {
   proxy: async () => (await import('./proxy')).proxy,
   doctor: async () => (await import('./doctor')).doctor,
+  demo: async () => (await import('./demo')).demo,
 }
 
 async function main([name, ...args]: string[]): Promise<number> {

@@ -17,6 +17,7 @@ test.each([
   [['proxy'], 'tabport proxy: a --route is missing, such as --route http://127.18.0.1:{port}'],
   [['proxy', '--route', 'direct', '--listen', '70000'], 'tabport proxy: --listen 70000: a port is 0 to 65535.'],
   [['doctor', '--jsno'], 'tabport doctor: there is no --jsno. Did you mean --json?'],
+  [['demo', '--in', 'firefox'], 'tabport demo: --in is electron, chromium or node, not "firefox"'],
 ])('%j', async (args, line) => {
   expect(await runCommand(args)).toEqual({ code: 2, stdout: '', stderr: `${line}\n` })
 })
@@ -27,7 +28,7 @@ test('a route that the engine refuses is a wrong command line, too', async () =>
 })
 
 test('help goes to standard output where it was asked for', async () => {
-  for (const args of [['--help'], ['proxy', '--help'], ['doctor', '-h']]) {
+  for (const args of [['--help'], ['proxy', '--help'], ['doctor', '-h'], ['demo', '--help']]) {
     const { code, stdout, stderr } = await runCommand(args)
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout).toContain('Usage: tabport')
