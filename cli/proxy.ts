@@ -13,7 +13,7 @@ const HELP = `Runs the forward proxy. Each --route is a context: credentials, an
 Usage: tabport proxy --route ROUTE [--route ROUTE ...] [FLAGS]
 
   --route ROUTE          http://127.18.0.1:{port}       an upstream by template
-                         gateway:URL[,WORKSPACE]        a workspace gateway
+                         gateway:URL[,WORKSPACE]        a workspace gateway; its token, if any, is in CMUX_AUTH_TOKEN
                          https://…-3000.app.github.dev  a preview URL; of any port, leads to all
                          direct                         this machine itself
 ${PRESETS.map((preset) => `                         ${preset}`).join('\n')}
@@ -70,7 +70,7 @@ type Flags = ReturnType<typeof parseFlags<typeof FLAGS>>
 function readRoutes(texts: string[]) {
   if (texts.length === 0)
     throw new UsageError('tabport proxy: a --route is missing, such as --route http://127.18.0.1:{port}')
-  return texts.map((text) => ({ text, route: parseRoute(text) }))
+  return texts.map((text) => ({ text, route: parseRoute(text, process.env.CMUX_AUTH_TOKEN) }))
 }
 
 function listenOptions(flags: Flags): ListenOptions {

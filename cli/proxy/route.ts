@@ -29,12 +29,12 @@ function optional(text: string, field: string): string {
   return field.endsWith('?') ? `[${text}]` : text
 }
 
-/** Reads a route; `undefined` is none. */
-export function parseRoute(text: string): UpstreamRoute | GatewayRoute | undefined {
+/** Reads a route; `undefined` is none. `gatewayToken` is what gateways are told, not being for command lines. */
+export function parseRoute(text: string, gatewayToken?: string): UpstreamRoute | GatewayRoute | undefined {
   if (text === 'direct') return undefined
   if (text.includes('{port}')) return { upstream: text }
   const [, kind = '', rest = ''] = /^([^:]*):?(.*)$/s.exec(text) ?? []
-  if (kind === 'gateway') return parseGateway(rest)
+  if (kind === 'gateway') return { ...parseGateway(rest), ...(gatewayToken && { cmuxProxyToken: gatewayToken }) }
   if (Object.hasOwn(FIELDS, kind)) return parsePreset(kind as Preset, rest)
   if (kind === 'http' || kind === 'https') return parsePreviewUrl(text)
   throw wrong(text, `there is no kind of route ${JSON.stringify(kind)}.${suggest(kind, KINDS)}`)

@@ -94,6 +94,18 @@ test.each(['flag', 'variable'])('the next proxy, by %s, is where public names go
   expect(next.asked).toEqual(['site.example:80'])
 })
 
+test('a gateway is told the workspace, and its token, which is in no output', async () => {
+  const gateway = await startOrigin()
+  const env = { CMUX_AUTH_TOKEN: 'hunter2' }
+  const route = `gateway:http://127.0.0.1:${gateway.port},workspace-1`
+  const { command, printed } = await startProxyCommand(['--route', route, '--verbose'], { env })
+  await curl('-x', printed.contexts[0]!.proxy, 'http://localhost:3000/')
+  const fields = gateway.seen[0]!.headers
+  expect([fields['x-cmux-workspace-internal'], fields['x-cmux-port-internal']]).toEqual(['workspace-1', '3000'])
+  expect(fields['proxy-authorization']).toBe('Bearer hunter2')
+  expect(command.stdout + command.stderr).not.toContain('hunter2')
+})
+
 test('a port that is taken is an error that names it', async () => {
   const taken = createServer().listen(0, '127.0.0.1')
   onTestFinished(() => void taken.close())
