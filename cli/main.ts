@@ -21,9 +21,15 @@ Usage: tabport COMMAND [FLAGS]
 type Command = (args: string[]) => Promise<number>
 
 const COMMANDS: Record<string, () => Promise<Command>> = {
-  proxy: async () => (await import('./proxy')).proxy,
+  proxy: () => withAddon(async () => (await import('./proxy')).proxy),
   doctor: async () => (await import('./doctor')).doctor,
-  demo: async () => (await import('./demo')).demo,
+  demo: () => withAddon(async () => (await import('./demo')).demo),
+}
+
+/** Loads the addon by itself first: where it fails below another module, Node 20 ends with an error that is caught. */
+async function withAddon(load: () => Promise<Command>): Promise<Command> {
+  await import('tabport')
+  return load()
 }
 
 async function main([name, ...args]: string[]): Promise<number> {
@@ -50,6 +56,8 @@ try {
   const { message, code = '' } = error as NodeJS.ErrnoException
   const usage = error instanceof UsageError || code.startsWith('ERR_TABPORT_INVALID')
   const hint = code === 'ERR_TABPORT_LOAD' ? '\n`tabport doctor` tells more.' : ''
-  process.stderr.write(`${error instanceof UsageError ? '' : 'tabport: '}${message}${hint}\n`)
+  process.stderr.write(
+    `${message.startsWith('tabport ') || error instanceof UsageError ? '' : 'tabport: '}${message}${hint}\n`,
+  )
   process.exitCode = usage ? 2 : 1
 }

@@ -248,7 +248,13 @@ describe('this machine', () => {
       1,
       expect.stringMatching(/\n✗ addon .*\n +→ .*\n✓ localhost (?:.*\n)*1 problem\.\n$/),
     ])
-    const other = await runCommand(['proxy', '--route', 'direct'], { env })
-    expect(other).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('`tabport doctor` tells more') })
+    for (const args of [
+      ['proxy', '--route', 'direct'],
+      ['demo', '--in', 'node'],
+    ]) {
+      const other = await runCommand(args, { env })
+      expect(other).toMatchObject({ code: 1, stdout: '' })
+      expect(other.stderr).toMatch(/^tabport cannot load .*\n- .*\n`tabport doctor` tells more\.\n$/)
+    }
   })
 })

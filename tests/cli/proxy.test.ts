@@ -53,8 +53,11 @@ test.each(['SIGINT', 'SIGTERM'] as const)('%s ends it in good order, and leaves 
 
 test('a second signal ends it at once, and leaves nothing', async () => {
   const { command, printed } = await startProxyCommand(['--route', 'direct'])
+  // Held, so that both are there when it goes on.
+  command.child.kill('SIGSTOP')
   command.child.kill('SIGINT')
   command.child.kill('SIGTERM')
+  command.child.kill('SIGCONT')
   expect([128 + 2, 128 + 15]).toContain(await command.ended)
   expect(existsSync(path.dirname(printed.authority.path))).toBe(false)
 })
