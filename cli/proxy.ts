@@ -5,7 +5,7 @@ import { writeAuthority } from './proxy/authority'
 import { awaitSignal } from './proxy/ending'
 import { lineOf } from './proxy/log'
 import { type Running, toJson, toText } from './proxy/report'
-import { PRESETS, parseRoute } from './proxy/route'
+import { nameOf, PRESETS, parseRoute } from './proxy/route'
 import { parseFlags, UsageError } from './usage'
 
 const HELP = `Runs the forward proxy. Each --route is a context: credentials, and where localhost leads with them.
@@ -50,10 +50,10 @@ export async function proxy(args: string[]): Promise<number> {
   const ending = awaitSignal()
   try {
     const authority = writeAuthority(server.certificateAuthority(), flags['ca-directory'])
-    const contexts = routes.map(({ text, route }, index) => {
+    const contexts = routes.map(({ name, route }, index) => {
       const { id, username, password } = server.createContext(index + 1, route)
-      names.set(id, text)
-      return { route: text, username, password }
+      names.set(id, name)
+      return { route: name, username, password }
     })
     const running = { ...addressOf(server, flags), authority, contexts }
     say(flags.json ? `${toJson(running)}\n` : toText(running))
@@ -70,7 +70,10 @@ type Flags = ReturnType<typeof parseFlags<typeof FLAGS>>
 function readRoutes(texts: string[]) {
   if (texts.length === 0)
     throw new UsageError('tabport proxy: a --route is missing, such as --route http://127.18.0.1:{port}')
-  return texts.map((text) => ({ text, route: parseRoute(text, process.env.CMUX_AUTH_TOKEN) }))
+  return texts.map((text) => {
+    const route = parseRoute(text, process.env.CMUX_AUTH_TOKEN)
+    return { name: nameOf(text, route), route }
+  })
 }
 
 function listenOptions(flags: Flags): ListenOptions {

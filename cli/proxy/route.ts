@@ -40,6 +40,11 @@ export function parseRoute(text: string, gatewayToken?: string): UpstreamRoute |
   throw wrong(text, `there is no kind of route ${JSON.stringify(kind)}.${suggest(kind, KINDS)}`)
 }
 
+/** What a route is called in what is printed and logged: a preview URL is not, because its query may hold a token. */
+export function nameOf(text: string, route: UpstreamRoute | GatewayRoute | undefined): string {
+  return route && 'upstream' in route ? route.upstream : text
+}
+
 const KINDS = [...Object.keys(FIELDS), 'gateway', 'direct', 'http', 'https']
 
 function parseGateway(text: string): GatewayRoute {
@@ -63,7 +68,8 @@ function parsePreset(name: Preset, text: string): UpstreamRoute {
 }
 
 function parsePreviewUrl(text: string): UpstreamRoute {
-  return checked(text, () => routeFromUrl(text).route, ' (A template has a {port}; a gateway is gateway:URL.)')
+  // Not with the URL itself, whose query may hold a token.
+  return checked('URL', () => routeFromUrl(text).route, ' (A template has a {port}; a gateway is gateway:URL.)')
 }
 
 function checked<T>(what: string, make: () => T, hint = ''): T {

@@ -109,6 +109,21 @@ test('a gateway is told the workspace, and its token, which is in no output', as
   expect(command.stdout + command.stderr).not.toContain('hunter2')
 })
 
+test('a token in what was typed is in no output', async () => {
+  const preview = 'https://octo-mld5-3000.app.github.dev/?token=hunter2'
+  const { printed } = await startProxyCommand(['--route', preview])
+  expect(printed.contexts[0]!.route).toBe('https://octo-mld5-{port}.app.github.dev')
+  for (const wrong of [
+    ['--route', 'https://site.example/?token=hunter2'],
+    ['--route', 'https://user:hunter2@site.example/'],
+    ['--route', 'direct', '--upstream-proxy', 'ftp://user:hunter2@proxy.example'],
+  ]) {
+    const { code, stderr } = await runCommand(['proxy', ...wrong])
+    expect(code).toBe(2)
+    expect(stderr).not.toContain('hunter2')
+  }
+})
+
 test('a port that is taken is an error that names it', async () => {
   const taken = createServer().listen(0, '127.0.0.1')
   onTestFinished(() => void taken.close())
