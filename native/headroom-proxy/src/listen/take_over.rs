@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use socket2::Socket;
 
@@ -17,8 +18,12 @@ pub(super) fn take(process: u32, address: SocketAddr, share: bool) -> io::Result
     let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
     let handle = pidfd_open(pid.ok_or_else(|| none("there is none"))?, PidfdFlags::empty())?;
     for number in descriptors(process)? {
-        let descriptor = pidfd_getfd(&handle, number, PidfdGetfdFlags::empty())?;
-        let socket = Socket::from(descriptor);
+        let socket = match pidfd_getfd(&handle, number, PidfdGetfdFlags::empty()) {
+            Ok(descriptor) => Socket::from(descriptor),
+            // It has been closed meanwhile, and was a connection then.
+            Err(Errno::BADF) => continue,
+            Err(error) => return Err(error.into()),
+        };
         let listens = socket.is_listener().unwrap_or(false);
         let bound = socket.local_addr().ok().and_then(|bound| bound.as_socket());
         if listens && bound == Some(address) {

@@ -74,11 +74,20 @@ async fn row_44_two_that_share_a_port_hand_it_over_and_back() {
     clients.end().await;
 }
 
-/// A server that knows nothing of all this, in a process of its own.
-fn stranger() -> (std::process::Child, SocketAddr) {
+/// A server that knows nothing of all this, in a process of its own; killed when the test ends, however it does.
+struct Stranger(std::process::Child);
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn stranger() -> (Stranger, SocketAddr) {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let script = format!(
-        "import ctypes, http.server as h\n\
+        "import ctypes, signal, threading, http.server as h\n\
          # Whoever wants to may trace it, where the system would ask.\n\
          ctypes.CDLL(None).prctl(0x59616d61, ctypes.c_ulong(-1), 0, 0, 0)\n\
          class Answer(h.BaseHTTPRequestHandler):\n\
@@ -87,12 +96,18 @@ fn stranger() -> (std::process::Child, SocketAddr) {
          \x20       self.wfile.write(b'ok')\n\
          \x20   def log_message(self, *_): pass\n\
          h.ThreadingHTTPServer.request_queue_size = 128\n\
-         h.ThreadingHTTPServer(('127.0.0.1', {}), Answer).serve_forever()",
+         h.ThreadingHTTPServer.daemon_threads = False\n\
+         server = h.ThreadingHTTPServer(('127.0.0.1', {}), Answer)\n\
+         # Told to end, it answers whom it has let in.\n\
+         end = lambda *_: threading.Thread(target=server.shutdown).start()\n\
+         signal.signal(signal.SIGINT, end)\n\
+         server.serve_forever(0.05)\n\
+         server.server_close()",
         address.port()
     );
     let mut command = std::process::Command::new("python3");
     let child = command.args(["-c", &script]).stderr(Stdio::null()).spawn().unwrap();
-    (child, address)
+    (Stranger(child), address)
 }
 
 /// The way from a scripted proxy that sets no option: its socket is taken while it serves.
@@ -103,11 +118,11 @@ async fn row_44_the_socket_of_a_running_server_is_taken_over() {
     while tokio::net::TcpStream::connect(address).await.is_err() {}
     let clients = Loop::start(address);
     clients.goes_on().await;
-    let id = old.id().to_string();
+    let id = old.0.id().to_string();
     let proxy = on(address, &["--take-over", &id, "--reuse-port"]).await;
     clients.goes_on().await;
-    crate::program::signal(old.id(), "INT").await;
-    old.wait().unwrap();
+    crate::program::signal(old.0.id(), "INT").await;
+    old.0.wait().unwrap();
     clients.goes_on().await;
     let next = on(proxy.address, &["--reuse-port"]).await;
     proxy.signal("TERM").await;
