@@ -28,6 +28,8 @@ mod run_namespaces;
 #[cfg(target_os = "linux")]
 mod run_refusals;
 #[cfg(target_os = "linux")]
+mod run_relay;
+#[cfg(target_os = "linux")]
 mod run_servers;
 #[cfg(target_os = "linux")]
 mod run_sockets;

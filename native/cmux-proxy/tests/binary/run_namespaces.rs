@@ -19,21 +19,21 @@ use crate::run_servers::{node, python};
 use crate::workspace::{Inside, Outcome, get, outcome, output, reach, run};
 
 /// A program in a namespace, with the port of its workspace.
-fn isolated(workspace: u8, flags: &[&str], command: &[&str]) -> Command {
+pub(crate) fn isolated(workspace: u8, flags: &[&str], command: &[&str]) -> Command {
     let name = format!("workspace-{workspace}");
     let own = ["--workspace", &name, "--isolation", "namespace"];
     run(&[&own[..], flags, &["--"], command].concat())
 }
 
 /// Whether the system permits it; that it says so where it does not.
-async fn permitted() -> bool {
+pub(crate) async fn permitted() -> bool {
     let Outcome { code, log, .. } = outcome(&mut isolated(90, &[], &["true"])).await;
     let refused = log.contains("does not permit a network namespace");
     assert!(code == Some(0) || code == Some(1) && refused, "{code:?} {log}");
     !refused
 }
 
-async fn start(workspace: u8, command: &[&str]) -> Inside {
+pub(crate) async fn start(workspace: u8, command: &[&str]) -> Inside {
     let server = Inside::spawn(workspace, &mut isolated(workspace, &[], command)).await;
     reach(server.address).await;
     server

@@ -9,7 +9,6 @@ mod listening;
 mod side;
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::env;
 use std::fs::{File, read_link};
 use std::io::{self, Read as _, Write as _};
@@ -28,6 +27,7 @@ use tokio::runtime::{self, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
+use crate::descriptors;
 use side::Side;
 
 /// How often the ports of the program are looked at: a server is reached this long after it listens.
@@ -80,6 +80,7 @@ fn join(arguments: &RelayArguments) -> io::Result<()> {
         let user = File::open(format!("{namespaces}/user"))?;
         move_into_link_name_space(user.as_fd(), Some(LinkNameSpaceType::User))?;
     }
+    descriptors::raise_limit();
     let outside = new_runtime()?;
     let side = Side::of(&outside);
     let (ended, end) = oneshot::channel();
@@ -106,6 +107,7 @@ fn relay_inside(
     let relay = Relay { inside: Side::of(&runtime), outside, address: arguments.address };
     runtime.block_on(async {
         relay.share(&arguments.share).await?;
+        listening::here()?;
         io::stdout().write_all(b".")?;
         io::stdout().flush()?;
         relay.follow(&arguments.share, program).await
@@ -117,6 +119,9 @@ fn runs(process: &OwnedFd) -> io::Result<bool> {
     let mut end = [PollFd::new(process, PollFlags::IN)];
     Ok(poll(&mut end, Some(&Timespec::default()))? == 0)
 }
+
+/// Where the program listens, and what leads there; nothing where the workspace's port is somebody else's.
+type Led = HashMap<SocketAddr, Option<AbortHandle>>;
 
 /// A namespace, and what is outside of it.
 struct Relay {
@@ -142,38 +147,47 @@ impl Relay {
 
     /// Has what the program listens on at the workspace's address, for as long as it listens; until it ends.
     async fn follow(&self, shared: &[NonZeroU16], program: &OwnedFd) -> io::Result<()> {
-        let mut led: HashMap<SocketAddr, Option<AbortHandle>> = HashMap::new();
+        let mut led = HashMap::new();
         while runs(program)? {
-            let mut listening = listening::here()?;
-            listening.retain(|address| shared.iter().all(|port| port.get() != address.port()));
-            led.retain(|address, task| {
-                let stays = listening.contains(address);
-                task.iter().filter(|_| !stays).for_each(AbortHandle::abort);
-                stays
-            });
-            for address in listening {
-                if let Entry::Vacant(entry) = led.entry(address) {
-                    entry.insert(self.lead(address).await);
-                }
+            // Where descriptors have run out it cannot be seen, and all stays as it was.
+            if let Ok(mut listening) = listening::here() {
+                listening.retain(|address| shared.iter().all(|port| port.get() != address.port()));
+                self.lead_to(&listening, &mut led).await;
             }
             tokio::time::sleep(PERIOD).await;
         }
         Ok(())
     }
 
-    /// Leads from the workspace's address to one inside, if nobody else is there.
-    async fn lead(&self, to: SocketAddr) -> Option<AbortHandle> {
-        let address = SocketAddr::new(self.address, to.port());
-        match self.outside.listen(address).await {
-            Ok(listener) => {
-                let led = tokio::spawn(side::lead(listener, self.inside.clone(), vec![to]));
-                Some(led.abort_handle())
+    /// Leads to all these addresses, and to no others. What cannot be led to is told once, and tried again: the
+    /// workspace's address may still be that of a program that has just ended.
+    async fn lead_to(&self, listening: &[SocketAddr], led: &mut Led) {
+        led.retain(|address, task| {
+            let stays = listening.contains(address);
+            task.iter().filter(|_| !stays).for_each(AbortHandle::abort);
+            stays
+        });
+        for address in listening {
+            let is_new = !led.contains_key(address);
+            let task = led.entry(*address).or_default();
+            if task.is_some() {
+                continue;
             }
-            Err(error) => {
-                complain(format_args!("cannot listen on {address} for the program: {error}"));
-                None
+            let from = SocketAddr::new(self.address, address.port());
+            match self.lead(from, *address).await {
+                Ok(leading) => *task = Some(leading),
+                Err(error) if is_new => {
+                    complain(format_args!("cannot listen on {from} for the program: {error}"));
+                }
+                Err(_) => {}
             }
         }
+    }
+
+    /// Leads from an address outside to one inside.
+    async fn lead(&self, from: SocketAddr, to: SocketAddr) -> io::Result<AbortHandle> {
+        let listener = self.outside.listen(from).await?;
+        Ok(tokio::spawn(side::lead(listener, self.inside.clone(), vec![to])).abort_handle())
     }
 }
 

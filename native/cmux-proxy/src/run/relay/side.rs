@@ -41,10 +41,17 @@ pub(super) async fn lead(listener: TcpListener, to: Side, addresses: Vec<SocketA
     }
 }
 
-/// Relays a connection until both sides have ended it; one that leads nowhere ends at once.
+/// Relays a connection until both sides have ended it. One that leads nowhere, or that one side breaks off, is
+/// broken off: it must not look whole to the other.
 async fn relay(mut downstream: TcpStream, to: Side, addresses: Vec<SocketAddr>) -> io::Result<()> {
-    let mut upstream = to.connect(addresses).await?;
+    let Ok(mut upstream) = to.connect(addresses).await else {
+        return downstream.set_zero_linger();
+    };
     downstream.set_nodelay(true)?;
     upstream.set_nodelay(true)?;
-    copy_bidirectional(&mut downstream, &mut upstream).await.map(drop)
+    if copy_bidirectional(&mut downstream, &mut upstream).await.is_err() {
+        downstream.set_zero_linger()?;
+        upstream.set_zero_linger()?;
+    }
+    Ok(())
 }
