@@ -10,7 +10,7 @@ use libc::{c_int, c_uint, mmsghdr, msghdr, sockaddr, socklen_t, ssize_t, timespe
 
 use crate::address::Address;
 use crate::next;
-use crate::socket::{Written, to_reach};
+use crate::socket::{Written, revealed, to_reach};
 
 /// How many messages a call takes at most, where it must keep something for each.
 const PORTION: c_uint = 32;
@@ -113,17 +113,33 @@ pub unsafe extern "C" fn recvfrom(
     address: *mut sockaddr,
     length: *mut socklen_t,
 ) -> ssize_t {
-    let no_address = address.is_null() || length.is_null();
-    // SAFETY: the length is read only where there is one.
-    let room = if no_address { 0 } else { unsafe { length.read_unaligned() } };
-    let written = Written::to(address, room);
     // SAFETY: the caller's.
-    let received = unsafe { next::recvfrom(fd, bytes, count, flags, address, length) };
-    if received >= 0 && !no_address {
-        // SAFETY: the call has set the length.
-        unsafe { written.reveal(length.read_unaligned()) };
+    unsafe {
+        revealed(address, length, || next::recvfrom(fd, bytes, count, flags, address, length))
     }
-    received
+}
+
+/// `recvfrom(2)` as programs call it that are compiled with `_FORTIFY_SOURCE`, and so how much room there is.
+///
+/// # Safety
+///
+/// That of the function itself.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn __recvfrom_chk(
+    fd: c_int,
+    bytes: *mut c_void,
+    count: usize,
+    room: usize,
+    flags: c_int,
+    address: *mut sockaddr,
+    length: *mut socklen_t,
+) -> ssize_t {
+    let call = || {
+        // SAFETY: the caller's.
+        unsafe { next::__recvfrom_chk(fd, bytes, count, room, flags, address, length) }
+    };
+    // SAFETY: the caller's.
+    unsafe { revealed(address, length, call) }
 }
 
 /// `recvmsg(2)`: a peer in the workspace is one on `localhost`.

@@ -33,15 +33,28 @@ impl Next {
 }
 
 macro_rules! next {
-    ($(fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {$(
+    ($(fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {
+        /// Looks for all of them. Later it may be too late: a program may call them where the loader's locks are not
+        /// to be taken, from a handler of signals or behind `vfork`.
+        pub(crate) fn find_all() {
+            $(found::$name.find();)*
+        }
+
+        mod found {
+            $(
+                #[allow(non_upper_case_globals, reason = "it is named after a function")]
+                pub(super) static $name: super::Next =
+                    super::Next::new(concat!(stringify!($name), "\0"));
+            )*
+        }
+        $(
         /// As the manual page of this name says; fails with `ENOSYS` where there is none.
         ///
         /// # Safety
         ///
         /// That of the function itself.
         pub(crate) unsafe fn $name($($argument: $type),*) -> $result {
-            static NEXT: Next = Next::new(concat!(stringify!($name), "\0"));
-            let found = NEXT.find();
+            let found = found::$name.find();
             if found.is_null() {
                 // SAFETY: every thread has its `errno`.
                 unsafe { *libc::__errno_location() = libc::ENOSYS };
@@ -52,7 +65,8 @@ macro_rules! next {
             // SAFETY: the caller's.
             unsafe { function($($argument),*) }
         }
-    )*};
+        )*
+    };
 }
 
 next! {
@@ -67,6 +81,7 @@ next! {
     fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t;
     fn sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int;
     fn recvfrom(fd: c_int, bytes: *mut c_void, count: usize, flags: c_int, address: *mut sockaddr, length: *mut socklen_t) -> ssize_t;
+    fn __recvfrom_chk(fd: c_int, bytes: *mut c_void, count: usize, room: usize, flags: c_int, address: *mut sockaddr, length: *mut socklen_t) -> ssize_t;
     fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t;
     fn recvmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int, timeout: *mut timespec) -> c_int;
 }

@@ -8,6 +8,8 @@ use std::net::Ipv4Addr;
 use std::str;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+use crate::next;
+
 /// The address of the workspace; nothing is changed without it.
 const ADDRESS: &CStr = c"CMUX_WORKSPACE_ADDRESS";
 /// Ports, separated by commas, that mean the machine's own `localhost`.
@@ -75,6 +77,7 @@ fn variable(name: &CStr) -> Option<&'static str> {
 #[unsafe(link_section = ".init_array")]
 static AT_START: extern "C" fn() = {
     extern "C" fn at_start() {
+        next::find_all();
         workspace();
     }
     at_start

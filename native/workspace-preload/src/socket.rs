@@ -141,3 +141,26 @@ impl Written {
         settings::workspace().and_then(reveal);
     }
 }
+
+/// Calls what writes an address, and shows that one as the program knows it.
+///
+/// # Safety
+///
+/// `length` is null, or says how much room there is at `address`; the call sets it, unless it fails.
+pub(crate) unsafe fn revealed<Result: Default + PartialOrd>(
+    address: *mut sockaddr,
+    length: *mut socklen_t,
+    call: impl FnOnce() -> Result,
+) -> Result {
+    if address.is_null() || length.is_null() {
+        return call();
+    }
+    // SAFETY: it is not null.
+    let written = Written::to(address, unsafe { length.read_unaligned() });
+    let result = call();
+    if result >= Result::default() {
+        // SAFETY: the call has set it.
+        unsafe { written.reveal(length.read_unaligned()) };
+    }
+    result
+}

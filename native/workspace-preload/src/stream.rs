@@ -4,7 +4,7 @@ use libc::{EADDRINUSE, c_int, sockaddr, socklen_t};
 
 use crate::address::Address;
 use crate::next;
-use crate::socket::{Written, is_taken, join_sister, local_address, to_bind, to_reach};
+use crate::socket::{is_taken, join_sister, local_address, revealed, to_bind, to_reach};
 
 /// `bind(2)`: a wildcard and `localhost` are the workspace's address.
 ///
@@ -129,29 +129,6 @@ pub unsafe extern "C" fn accept4(
 ) -> c_int {
     // SAFETY: the caller's.
     unsafe { revealed(address, length, || next::accept4(fd, address, length, flags)) }
-}
-
-/// Calls what writes an address, and shows that one as the program knows it.
-///
-/// # Safety
-///
-/// `length` is null, or says how much room there is at `address`; the call sets it, unless it fails.
-unsafe fn revealed(
-    address: *mut sockaddr,
-    length: *mut socklen_t,
-    call: impl FnOnce() -> c_int,
-) -> c_int {
-    if address.is_null() || length.is_null() {
-        return call();
-    }
-    // SAFETY: it is not null.
-    let written = Written::to(address, unsafe { length.read_unaligned() });
-    let result = call();
-    if result >= 0 {
-        // SAFETY: the call has set it.
-        unsafe { written.reveal(length.read_unaligned()) };
-    }
-    result
 }
 
 fn errno() -> c_int {
