@@ -75,7 +75,7 @@ test.skipIf(!isBuiltHere)(
     writeFileSync(path.join(credentials, name), 'a-token\n')
 
     const allowed = settings(CMUX, 'SocketBindAllow')
-    expect(allowed).toEqual(['ipv4:tcp:39379', 'ipv4:tcp:39380'])
+    expect(allowed).toEqual(['ipv4:tcp:39379', 'ipv4:tcp:39380', 'udp'])
     expect(started).toMatch(/--admin=127\.0\.0\.1:39380$/)
     const given = args.map((argument) => argument.replace('%d', credentials).replace(/:\d+$/, ':0'))
     const gateway = await Gateway.start([...given, '--listen=127.0.0.1:0'])

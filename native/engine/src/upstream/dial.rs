@@ -153,7 +153,7 @@ fn leads_to(address: SocketAddr, own: SocketAddr) -> bool {
     address.port() == own.port() && same_host()
 }
 
-/// A socket can only be bound to an address that the machine has.
+/// A socket can only be bound to an address that the machine has, as far as it is let at all.
 fn is_of_this_machine(host: IpAddr) -> bool {
     UdpSocket::bind((host, 0)).is_ok()
 }
