@@ -9,7 +9,10 @@ use std::mem::size_of;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ptr;
 
-use libc::{AF_INET, AF_INET6, sa_family_t, sockaddr, sockaddr_in, sockaddr_in6, socklen_t};
+use libc::{
+    AF_INET, AF_INET6, AF_UNSPEC, INADDR_ANY, sa_family_t, sockaddr, sockaddr_in, sockaddr_in6,
+    socklen_t,
+};
 
 /// An address of an IPv4 or IPv6 socket, with all that the program has said in it.
 #[derive(Clone, Copy)]
@@ -42,6 +45,28 @@ impl Address {
             }
             _ => None,
         }
+    }
+
+    /// The same for an address to bind: the kernel takes an IPv4 wildcard whose family is left out, too.
+    ///
+    /// # Safety
+    ///
+    /// As above.
+    pub(crate) unsafe fn read_to_bind(at: *const sockaddr, length: socklen_t) -> Option<Self> {
+        // SAFETY: the caller's.
+        if let Some(address) = unsafe { Self::read(at, length) } {
+            return Some(address);
+        }
+        if at.is_null() || usize::try_from(length).ok()? < size_of::<sockaddr_in>() {
+            return None;
+        }
+        // SAFETY: there are as many bytes, and any bytes are a `sockaddr_in`.
+        let mut address: sockaddr_in = unsafe { ptr::read_unaligned(at.cast()) };
+        if i32::from(address.sin_family) != AF_UNSPEC || address.sin_addr.s_addr != INADDR_ANY {
+            return None;
+        }
+        address.sin_family = sa_family_t::try_from(AF_INET).ok()?;
+        Some(Self::V4(address))
     }
 
     /// Puts it where one of the same family was read from.
@@ -203,5 +228,24 @@ mod tests {
         }
         // SAFETY: null is allowed.
         assert!(unsafe { Address::read(ptr::null(), 16) }.is_none());
+    }
+    #[test]
+    fn an_address_to_bind_may_leave_out_the_family_of_a_wildcard() {
+        for (ip, bound) in [("0.0.0.0", Some("0.0.0.0")), ("127.0.0.1", None)] {
+            let Address::V4(mut asked) = address(ip) else { panic!("{ip}") };
+            let at = ptr::from_ref(&asked).cast();
+            // SAFETY: there are as many bytes as are said to be.
+            assert_eq!(unsafe { Address::read_to_bind(at, 16) }.map(text).as_deref(), Some(ip));
+            asked.sin_family = 0;
+            let at = ptr::from_ref(&asked).cast();
+            // SAFETY: the same.
+            assert_eq!(unsafe { Address::read_to_bind(at, 16) }.map(text).as_deref(), bound);
+            // SAFETY: there are more bytes than are said to be.
+            assert!(unsafe { Address::read_to_bind(at, 15) }.is_none());
+            // SAFETY: there are as many bytes as are said to be.
+            assert!(unsafe { Address::read(at, 16) }.is_none());
+        }
+        // SAFETY: null is allowed.
+        assert!(unsafe { Address::read_to_bind(ptr::null(), 16) }.is_none());
     }
 }

@@ -14,7 +14,7 @@ use crate::socket::{is_taken, join_sister, local_address, revealed, to_bind, to_
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bind(fd: c_int, address: *const sockaddr, length: socklen_t) -> c_int {
     // SAFETY: the caller's.
-    let asked = unsafe { Address::read(address, length) };
+    let asked = unsafe { Address::read_to_bind(address, length) };
     let Some(inside) = asked.and_then(|asked| to_bind(fd, asked)) else {
         // SAFETY: the caller's.
         return unsafe { next::bind(fd, address, length) };

@@ -24,6 +24,8 @@ mod listen;
 #[cfg(target_os = "linux")]
 mod run;
 #[cfg(target_os = "linux")]
+mod run_libc;
+#[cfg(target_os = "linux")]
 mod run_namespaces;
 #[cfg(target_os = "linux")]
 mod run_refusals;

@@ -1,7 +1,6 @@
 //! What a program in a workspace sees of its own sockets: the `localhost` that it has asked for.
 
-use crate::run_refusals::compile;
-use crate::workspace::{inside, outcome, output};
+use crate::workspace::{inside, output};
 
 /// What every script below begins with.
 const PRELUDE: &str = r"
@@ -223,56 +222,35 @@ socket.create_connection(('127.0.0.1', raw.getsockname()[1]))
     holds(77, script).await;
 }
 
+/// The kernel takes it for 0.0.0.0 where it is bound.
+#[tokio::test]
+async fn a_wildcard_of_no_family_is_one() {
+    let script = r"
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+def bind(family, host):
+    s = socket.socket(V4, TCP)
+    name = int(family).to_bytes(2, 'little') + bytes(2) + bytes(host) + bytes(8)
+    return s, libc.bind(s.fileno(), name, len(name)), ctypes.get_errno()
+server, bound, _ = bind(socket.AF_UNSPEC, [0, 0, 0, 0])
+assert bound == 0 and server.getsockname()[0] == '127.0.0.1', server.getsockname()
+_, bound, error = bind(socket.AF_UNSPEC, [127, 0, 0, 1])
+assert bound == -1 and error == errno.EAFNOSUPPORT, error
+client = socket.create_connection(('127.0.0.1', (server.listen(), server.getsockname()[1])[1]))
+assert libc.connect(client.fileno(), bytes(16), 16) == 0
+try:
+    client.getpeername()
+    raise AssertionError('it is still connected')
+except OSError as error:
+    assert error.errno == errno.ENOTCONN, error
+";
+    holds(80, script).await;
+}
+
 #[tokio::test]
 async fn the_library_can_be_told_to_do_nothing() {
     let script = format!("{PRELUDE}print(bound(V4, TCP, '').getsockname()[0])");
     let mut command = inside(78, &["python3", "-c", &script]);
     assert_eq!(output(&mut command).await, "127.0.0.1");
     assert_eq!(output(command.env("CMUX_PRELOAD_DISABLE", "1")).await, "0.0.0.0");
-}
-
-/// Asks a server of its own by UDP, and prints from where the answer is.
-const FORTIFIED: &str = r#"
-#include <arpa/inet.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-int main(int count, char **arguments) {
-    struct sockaddr_in name = { .sin_family = AF_INET }, from = name;
-    socklen_t length = sizeof name;
-    char answer[16];
-    int server = socket(AF_INET, SOCK_DGRAM, 0), client = socket(AF_INET, SOCK_DGRAM, 0);
-    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (bind(server, (void *)&name, length) || bind(client, (void *)&from, length)) return 1;
-    if (getsockname(client, (void *)&from, &length)) return 2;
-    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (getsockname(server, (void *)&name, &length)) return 3;
-    if (sendto(client, "?", 1, 0, (void *)&name, length) != 1) return 4;
-    if (recvfrom(server, answer, atoi(arguments[1]), 0, (void *)&from, &length) != 1) return 5;
-    if (sendto(server, "!", 1, 0, (void *)&from, length) != 1) return 6;
-    if (recvfrom(client, answer, atoi(arguments[1]), 0, (void *)&from, &length) != 1) return 7;
-    printf("%s %d\n", inet_ntoa(from.sin_addr), from.sin_port == name.sin_port);
-}
-"#;
-
-#[tokio::test]
-async fn programs_that_are_fortified_see_localhost_too() {
-    let folder = tempfile::tempdir().unwrap();
-    let program = compile(&folder, "asks", &["-O2", "-D_FORTIFY_SOURCE=2"], FORTIFIED).await;
-    let program = program.to_str().unwrap();
-    assert_eq!(output(&mut inside(79, &[program, "16"])).await, "127.0.0.1 1");
-    let overflown = outcome(&mut inside(79, &[program, "17"])).await;
-    assert!(overflown.log.contains("buffer overflow"), "{}", overflown.log);
-}
-
-#[tokio::test]
-async fn nothing_is_looked_for_once_a_program_runs() {
-    let log = outcome(inside(79, &["true"]).env("LD_DEBUG", "bindings")).await.log;
-    let library = "libtabport_workspace.so [0] to ";
-    for function in ["bind", "connect", "sendmmsg", "recvmmsg", "__recvfrom_chk"] {
-        let found = log
-            .lines()
-            .any(|line| line.contains(library) && line.contains(&format!("`{function}'")));
-        assert!(found, "{function} is not looked for at the start");
-    }
 }
