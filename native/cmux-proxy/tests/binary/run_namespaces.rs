@@ -150,7 +150,7 @@ async fn a_port_is_led_to_for_as_long_as_somebody_listens() {
     gone(server.address).await;
 }
 
-async fn gone(address: SocketAddr) {
+pub(crate) async fn gone(address: SocketAddr) {
     let refused = async {
         while TcpStream::connect(address).await.is_ok() {
             sleep(Duration::from_millis(5)).await;

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::gateway::program_with;
 use crate::harness::DEADLINE;
-use crate::run_namespaces::{isolated, permitted, start};
+use crate::run_namespaces::{gone, isolated, permitted, start};
 use crate::run_servers::python;
 use crate::workspace::{Inside, get, reach};
 
@@ -91,4 +91,30 @@ async fn what_a_server_breaks_off_does_not_look_whole() {
     client.write_all(b".").await.unwrap();
     let end = timeout(DEADLINE, client.read(&mut half)).await.unwrap();
     assert!(end.is_err(), "it looks whole: {end:?}");
+}
+
+#[tokio::test]
+async fn what_a_program_has_said_before_it_ends_arrives() {
+    if !permitted().await {
+        return;
+    }
+    let script = r"
+import select, socket
+server = socket.create_server(('', 0))
+print(server.getsockname()[1], flush=True)
+while not (client := server.accept()[0]).recv(1): pass
+client.setblocking(False)
+total = 0
+while select.select([], [client], [], 0.2)[1]: total += client.send(b'.' * 65536)
+print(total, flush=True)
+";
+    let mut server = start(89, &["python3", "-c", script]).await;
+    let mut client = TcpStream::connect(server.address).await.unwrap();
+    client.write_all(b".").await.unwrap();
+    let total: usize = server.next_line().await.parse().unwrap();
+    assert_eq!(server.child.wait().await.unwrap().code(), Some(0));
+    gone(server.address).await;
+    let mut said = Vec::new();
+    timeout(DEADLINE, client.read_to_end(&mut said)).await.unwrap().unwrap();
+    assert_eq!(said.len(), total);
 }

@@ -3,7 +3,7 @@
 //!
 //! It is a process with two threads, one outside of the namespace and one inside. A socket belongs to where it was
 //! made, and anyone may use it: so listeners and connections are made by the thread of the one side or the other, and
-//! all that is relayed is relayed by the one inside. It ends with the program.
+//! all that is relayed is relayed by the one inside. It ends with the program, once what that has said is delivered.
 
 mod listening;
 mod side;
@@ -24,14 +24,17 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tokio::runtime::{self, Runtime};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
+use tokio::time::timeout;
 
 use crate::descriptors;
-use side::Side;
+use side::{Open, Side};
 
 /// How often the ports of the program are looked at: a server is reached this long after it listens.
 const PERIOD: Duration = Duration::from_millis(50);
+/// How long connections may last that the program's end has left: what it said last is still on its way.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Relays to the network namespace of a program that `cmux-proxy run` starts
 #[derive(Debug, Args)]
@@ -104,13 +107,19 @@ fn relay_inside(
 ) -> io::Result<()> {
     move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network))?;
     let runtime = new_runtime()?;
-    let relay = Relay { inside: Side::of(&runtime), outside, address: arguments.address };
+    let (open, mut connections) = mpsc::channel(1);
+    let relay = Relay { inside: Side::of(&runtime), outside, address: arguments.address, open };
     runtime.block_on(async {
-        relay.share(&arguments.share).await?;
+        let shared = relay.share(&arguments.share).await?;
         listening::here()?;
         io::stdout().write_all(b".")?;
         io::stdout().flush()?;
-        relay.follow(&arguments.share, program).await
+        let led = relay.follow(&arguments.share, program).await?;
+        led.into_values().flatten().chain(shared).for_each(|task| task.abort());
+        drop(relay);
+        // It comes when nobody is left who could send anything, or not in time.
+        let _ = timeout(LAST_WORDS, connections.recv()).await;
+        Ok(())
     })
 }
 
@@ -128,25 +137,29 @@ struct Relay {
     inside: Side,
     outside: Side,
     address: IpAddr,
+    open: Open,
 }
 
 impl Relay {
     /// Has ports of the machine's `localhost` in the namespace.
-    async fn share(&self, ports: &[NonZeroU16]) -> io::Result<()> {
+    async fn share(&self, ports: &[NonZeroU16]) -> io::Result<Vec<AbortHandle>> {
+        let mut shared = Vec::new();
         for port in ports.iter().map(|port| port.get()) {
             // Whichever of the two the program tries, it is answered by what the machine has.
             let both = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
             let both = both.map(|localhost| SocketAddr::new(localhost, port));
             for address in both {
                 let listener = self.inside.listen(address).await?;
-                tokio::spawn(side::lead(listener, self.outside.clone(), both.to_vec()));
+                let (outside, open) = (self.outside.clone(), self.open.clone());
+                let lead = side::lead(listener, outside, both.to_vec(), open);
+                shared.push(tokio::spawn(lead).abort_handle());
             }
         }
-        Ok(())
+        Ok(shared)
     }
 
     /// Has what the program listens on at the workspace's address, for as long as it listens; until it ends.
-    async fn follow(&self, shared: &[NonZeroU16], program: &OwnedFd) -> io::Result<()> {
+    async fn follow(&self, shared: &[NonZeroU16], program: &OwnedFd) -> io::Result<Led> {
         let mut led = HashMap::new();
         while runs(program)? {
             // Where descriptors have run out it cannot be seen, and all stays as it was.
@@ -156,7 +169,7 @@ impl Relay {
             }
             tokio::time::sleep(PERIOD).await;
         }
-        Ok(())
+        Ok(led)
     }
 
     /// Leads to all these addresses, and to no others. What cannot be led to is told once, and tried again: the
@@ -187,7 +200,8 @@ impl Relay {
     /// Leads from an address outside to one inside.
     async fn lead(&self, from: SocketAddr, to: SocketAddr) -> io::Result<AbortHandle> {
         let listener = self.outside.listen(from).await?;
-        Ok(tokio::spawn(side::lead(listener, self.inside.clone(), vec![to])).abort_handle())
+        let lead = side::lead(listener, self.inside.clone(), vec![to], self.open.clone());
+        Ok(tokio::spawn(lead).abort_handle())
     }
 }
 

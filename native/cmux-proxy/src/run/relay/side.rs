@@ -1,6 +1,7 @@
 //! One side of a namespace: where listeners and connections are made. Whatever runs on a side's runtime makes its
 //! sockets there.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Handle, Runtime};
+use tokio::sync::mpsc;
 
 /// How long to wait where no connection can be accepted, for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -31,11 +33,21 @@ impl Side {
     }
 }
 
+/// Held by every connection that is relayed, and by whoever may take another.
+pub(super) type Open = mpsc::Sender<Infallible>;
+
 /// Takes connections from one side to one of these addresses on the other.
-pub(super) async fn lead(listener: TcpListener, to: Side, addresses: Vec<SocketAddr>) {
+pub(super) async fn lead(listener: TcpListener, to: Side, addresses: Vec<SocketAddr>, open: Open) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(relay(stream, to.clone(), addresses.clone()))),
+            Ok((stream, _)) => {
+                let relayed = relay(stream, to.clone(), addresses.clone());
+                let open = open.clone();
+                tokio::spawn(async move {
+                    let _open = open;
+                    relayed.await
+                });
+            }
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
     }
