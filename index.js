@@ -57,7 +57,14 @@ function loadError(causes, override) {
 function fix(override) {
   if (override) return `TABPORT_NATIVE_LIBRARY_PATH is ${JSON.stringify(override)}: correct it, or unset it.`
   if (!binaries[platform]) return `There is none for this platform, only for ${Object.keys(binaries).join(', ')}.`
-  return `Install the package @tabport/${platform}, in tabport's own version, or run "npm run build" in a checkout.`
+  const { version } = require('./package.json')
+  return [
+    'It is in a package of its own, which must be there in the same version:',
+    `    npm install --save-optional @tabport/${platform}@${version}`,
+    'An app that is packed on another system than it runs on needs the package with the addons of all systems:',
+    `    npm install tabport@npm:tabport-all@${version}`,
+    'In a checkout, "npm run build" makes it. What was tried:',
+  ].join('\n')
 }
 
 function platformName() {
