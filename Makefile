@@ -1,6 +1,6 @@
 # Thin aliases: what each target does is in package.json and scripts/.
 
-.PHONY: setup start test conformance fuzz fmt lint clean test-parity bench build-gateway build-proxy build-wheel
+.PHONY: setup start test conformance fuzz fmt lint clean test-parity bench packages build-gateway build-proxy build-wheel
 
 setup:
 	@npm run --silent setup
@@ -31,6 +31,9 @@ test-parity:
 
 bench:
 	@npm run --silent bench
+
+packages:
+	@npm run --silent packages
 
 build-gateway:
 	@npm run --silent build:gateway

@@ -76,6 +76,17 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      {
+        ...shared,
+        test: {
+          ...shared.test,
+          name: 'packages',
+          include: ['tests/packages/**/*.test.ts'],
+          globalSetup: 'tests/packages/tarballs.ts',
+          testTimeout: 90_000,
+          hookTimeout: 90_000,
+        },
+      },
     ],
   },
 })

@@ -46,7 +46,7 @@ export interface CreateTabportOptions extends ListenOptions {
    * `'system'`: what the default session's `resolveProxy` says, which is the system's settings unless the app has set
    * others. It has no credentials to offer; where the proxy wants them, give a URL, or a function that adds them.
    */
-  upstreamProxy?: 'system' | ListenOptions['upstreamProxy']
+  upstreamProxy?: 'system' | NonNullable<ListenOptions['upstreamProxy']>
   /**
    * Whether Chromium speaks to the proxy over TLS, with a certificate that is made anew for each run and that the attached
    * sessions know by its fingerprint. There they agree on HTTP/2, and one connection carries all that a page asks for: no six

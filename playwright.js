@@ -1,0 +1,2 @@
+// `tabport/playwright` for resolvers that do not read `exports`.
+module.exports = require('./dist/playwright/index.cjs')

@@ -1,0 +1,55 @@
+// Makes the tarballs: each from a folder that holds exactly what is published, which npm then packs.
+import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { inRoot } from '../lib/paths.mjs'
+import { ask } from '../lib/run.mjs'
+import { StepError } from '../lib/step.mjs'
+import { fatManifest, platformManifest, rootManifest } from './manifest.mjs'
+import { platforms } from './targets.mjs'
+
+/**
+ * Packs what there are binaries of in one folder into another: the root package, one for each platform found, and the
+ * one with all of those. Returns the platforms found.
+ */
+export function pack(binaries, directory) {
+  const found = platforms().filter(({ binary }) => existsSync(path.join(binaries, binary)))
+  mkdirSync(directory, { recursive: true })
+  const names = found.map(({ binary }) => binary)
+  packFolder(directory, rootManifest(), sources(rootManifest(), binaries))
+  packFolder(directory, fatManifest(names), sources(fatManifest(names), binaries))
+  for (const platform of found) packFolder(directory, platformManifest(platform), platformSources(platform, binaries))
+  return found
+}
+
+/** Where each file of a package comes from, by its place in the package. A string that is no path is its text. */
+function sources({ files }, binaries) {
+  const listed = files.map((file) => [file, path.join(file.endsWith('.node') ? binaries : inRoot(), file)])
+  return [...listed, ['README.md', inRoot('docs', 'NPM.md')], ['LICENSE', inRoot('LICENSE')]]
+}
+
+function platformSources({ binary }, binaries) {
+  const readme = inRoot('scripts', 'packages', 'platform-readme.md')
+  return [
+    [binary, path.join(binaries, binary)],
+    ['README.md', readme],
+    ['LICENSE', inRoot('LICENSE')],
+  ]
+}
+
+function packFolder(directory, manifest, contents) {
+  const folder = mkdtempSync(path.join(directory, 'staging-'))
+  for (const [name, source] of contents) cpSync(source, path.join(folder, name), { recursive: true })
+  writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`)
+  const tarball = npmPack(folder, directory)
+  rmSync(folder, { recursive: true })
+  renameSync(path.join(directory, tarball), path.join(directory, tarballName(manifest.name)))
+}
+
+function npmPack(folder, directory) {
+  const printed = ask('npm', ['pack', folder, '--pack-destination', directory, '--json', '--ignore-scripts'])
+  if (!printed) throw new StepError(`npm cannot pack ${folder}.`)
+  return JSON.parse(printed)[0].filename
+}
+
+/** Without the version, so that scripts and workflows can name it. */
+export const tarballName = (name) => `${name.replace('@', '').replace('/', '-')}.tgz`
