@@ -21,10 +21,16 @@ function whyNot(): string | undefined {
 /** The text of `describe`: names the reason when the tests are skipped. */
 export const title = (name: string): string => (cannotRun ? `${name} (skipped: ${cannotRun})` : name)
 
-/** Spawns an app script. It gets the repository's root in its environment, and a display unless there is one. */
-export function spawnElectron(script: string, env: Record<string, string> = {}): ChildProcess {
-  const electron = process.env.TABPORT_ELECTRON!
-  const flags = ['--no-sandbox', '--disable-gpu', LOOPBACK_ONLY, script]
+/**
+ * Spawns an app script, or, without one, an app that has an Electron of its own. It gets the repository's root in its
+ * environment, and a display unless there is one.
+ */
+export function spawnElectron(
+  script: string | undefined,
+  env: Record<string, string> = {},
+  electron = process.env.TABPORT_ELECTRON!,
+): ChildProcess {
+  const flags = ['--no-sandbox', '--disable-gpu', LOOPBACK_ONLY, ...(script ? [script] : [])]
   const headless = process.platform === 'linux'
   const [command, args] = headless ? ['xvfb-run', ['-a', electron, ...flags]] : [electron, flags]
   return spawn(command, args, {
