@@ -172,7 +172,7 @@ impl Origin {
             return Ok(outcome.ok());
         }
         drop(waiting);
-        self.state.lock().room.grow(self.open.now());
+        self.state.lock().room.grow(self.open.now(), Instant::now());
         Ok(None)
     }
 

@@ -23,7 +23,9 @@ const MANY: u64 = 64;
 pub(super) struct Room {
     /// How many may be open.
     size: u64,
-    /// How many requests wait for it to grow.
+    /// When it may grow again.
+    next: Option<Instant>,
+    /// How many requests wait for that.
     waiting: u32,
     /// The last turn that was given instead of one that had been missed.
     postponed: Option<Instant>,
@@ -31,7 +33,7 @@ pub(super) struct Room {
 
 impl Default for Room {
     fn default() -> Self {
-        Self { size: FIRST, waiting: 0, postponed: None }
+        Self { size: FIRST, next: None, waiting: 0, postponed: None }
     }
 }
 
@@ -42,8 +44,15 @@ impl Room {
         if open < self.size {
             return None;
         }
+        let next = self.next.map_or(now, |next| next.max(now));
+        if next == now {
+            // Those that wait may all get what falls idle: it must grow nevertheless while more is asked for.
+            self.grow(open, now);
+            return None;
+        }
+        let turn = next + self.step() * self.waiting;
         self.waiting += 1;
-        Some(now + self.step() * self.waiting)
+        Some(turn)
     }
 
     /// Another turn, for one that has been missed.
@@ -62,8 +71,9 @@ impl Room {
     }
 
     /// Makes room for one more beside those that are `open`, for one whose turn has come.
-    pub(super) fn grow(&mut self, open: u64) {
+    pub(super) fn grow(&mut self, open: u64, now: Instant) {
         self.size = self.size.max(open + 1);
+        self.next = Some(now + self.step());
     }
 
     /// Forgets what the origin took when it was asked for more than it is now.
@@ -82,29 +92,48 @@ mod tests {
     use super::*;
 
     /// Of `requests` that come at once, none of which is answered: when those that wait are sent, in milliseconds.
-    fn turns(room: &mut Room, requests: u64) -> Vec<u128> {
-        let start = Instant::now();
-        let turns: Vec<_> = (0..requests).filter_map(|open| room.wait(open, start)).collect();
-        for open in (requests - turns.len() as u64)..requests {
+    fn turns(room: &mut Room, requests: u64, now: Instant) -> Vec<u128> {
+        let turns: Vec<_> = (0..requests).filter_map(|open| room.wait(open, now)).collect();
+        for (open, turn) in (requests - turns.len() as u64..requests).zip(&turns) {
             room.leave();
-            room.grow(open);
+            room.grow(open, *turn);
         }
-        turns.into_iter().map(|turn| (turn - start).as_millis()).collect()
+        turns.into_iter().map(|turn| (turn - now).as_millis()).collect()
     }
 
     #[test]
     fn the_first_few_do_not_wait_and_the_others_take_turns() {
-        let mut room = Room::default();
-        assert_eq!(turns(&mut room, FIRST), [] as [u128; 0]);
-        assert_eq!(turns(&mut room, FIRST + 4), [1, 2, 3, 4]);
-        assert_eq!(turns(&mut room, FIRST + 4), [] as [u128; 0], "there is room for them now");
+        const NOBODY: [u128; 0] = [];
+        let (mut room, now) = (Room::default(), Instant::now());
+        assert_eq!(turns(&mut room, FIRST, now), NOBODY);
+        assert_eq!(turns(&mut room, FIRST + 5, now), [1, 2, 3, 4]);
+        assert_eq!(turns(&mut room, FIRST + 5, now), NOBODY, "there is room for them now");
         room.shrink(2);
-        assert_eq!(turns(&mut room, FIRST + 1), [1]);
+        let later = now + Duration::from_secs(1);
+        assert_eq!(turns(&mut room, FIRST + 2, later), [1]);
+    }
+
+    #[test]
+    fn it_grows_although_those_that_wait_get_what_falls_idle() {
+        let (mut room, mut now) = (Room::default(), Instant::now());
+        let mut open = FIRST;
+        for _ in 0..100 {
+            // One that waits in every interval, and is given a connection before its turn.
+            if room.wait(open, now).is_none() {
+                open += 1;
+            }
+            if room.wait(open, now).is_some() {
+                room.leave();
+            }
+            now += STEP;
+        }
+        assert_eq!(open, FIRST + 100);
     }
 
     #[test]
     fn whoever_does_not_wait_any_more_holds_up_nobody() {
         let (mut room, now) = (Room::default(), Instant::now());
+        room.grow(FIRST - 1, now);
         let first = room.wait(FIRST, now).unwrap();
         for _ in 0..100 {
             assert!(room.wait(FIRST, now).is_some());
@@ -117,7 +146,8 @@ mod tests {
     #[test]
     fn turns_that_were_missed_are_not_taken_at_once() {
         let (mut room, start) = (Room::default(), Instant::now());
-        let turns: Vec<_> = (0..3).filter_map(|_| room.wait(FIRST, start)).collect();
+        room.grow(FIRST, start);
+        let turns: Vec<_> = (0..3).filter_map(|_| room.wait(FIRST + 1, start)).collect();
         assert_eq!(room.postpone(turns[0], start + STEP * 2), None, "it is not late");
         let now = start + Duration::from_secs(1);
         let later = turns.iter().filter_map(|turn| room.postpone(*turn, now));
@@ -131,9 +161,11 @@ mod tests {
         let (mut open, mut now) = (FIRST, Instant::now());
         let start = now;
         while open < 10_000 {
-            now = room.wait(open, now).unwrap();
-            room.leave();
-            room.grow(open);
+            if let Some(turn) = room.wait(open, now) {
+                room.leave();
+                room.grow(open, turn);
+                now = turn;
+            }
             open += 1;
         }
         assert!(now - start < Duration::from_secs(1), "{:?}", now - start);
