@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
@@ -59,6 +60,7 @@ impl Server {
             counters: Counters::default(),
             arriving: Gauge::default(),
             events: options.on_event,
+            ending: AtomicBool::new(false),
             draining: stopping.child_token(),
             stopping,
             tasks: TaskTracker::new(),
@@ -151,6 +153,7 @@ impl Server {
     /// Its waiting is done on the caller's runtime, of tokio with time.
     pub async fn drain(&self, limit: Duration) {
         const LOOK_EVERY: Duration = Duration::from_millis(10);
+        self.proxy.ending.store(true, Relaxed);
         self.proxy.draining.cancel();
         let (begun, latecomers) = (Instant::now(), self.proxy.face.latecomers());
         let drained = async {
@@ -191,6 +194,8 @@ pub(crate) struct Proxy {
     pub(crate) stopping: CancellationToken,
     /// Cancelled when nothing new may begin, and when the server stops.
     pub(crate) draining: CancellationToken,
+    /// The same for whoever asks at every request: the token has a lock, which all threads would wait for.
+    ending: AtomicBool,
     pub(crate) tasks: TaskTracker,
     events: Option<EventSink>,
 }
@@ -199,6 +204,11 @@ impl Proxy {
     /// Whether anyone listens for events: what only they need is not computed otherwise.
     pub(crate) fn is_observed(&self) -> bool {
         self.events.is_some()
+    }
+
+    /// Whether connections are to end with their next answer.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.load(Relaxed)
     }
 
     /// Whether nothing is in flight any more, nor may begin if there is time for that, or nobody waits for it.

@@ -62,7 +62,7 @@ pub(crate) async fn serve(stream: Stream, connection: Arc<Connection>) -> io::Re
         };
         let Some(response) = response else { return Ok(()) };
         // The client shall not ask again where nobody will answer.
-        client.keep_alive &= !connection.proxy.draining.is_cancelled();
+        client.keep_alive &= !connection.proxy.is_ending();
         match client.answer(response, connection.proxy.timeouts.idle).await? {
             After::Keep => {}
             After::Close => return client.linger().await,
