@@ -118,7 +118,8 @@ async fn another_workspace_is_reached_by_its_address() {
 
 #[tokio::test]
 async fn what_a_program_starts_is_in_the_workspace_too() {
-    let command = r#"exec 3>&1; ("$@" >&3) & wait"#;
+    // It ends with the shell, which is killed when the test is over.
+    let command = r#"exec 3>&1; (exec setpriv --pdeathsig KILL "$@" >&3) & wait"#;
     let python = python("::", "0", "child");
     let server = Inside::start(66, &[&["sh", "-c", command, "sh"][..], &python].concat()).await;
     assert_eq!(get(server.address, "").await, "child");
