@@ -11,6 +11,7 @@ Linux 5.6, Python 3.9, and the right to trace the other process (pidfd_getfd(2))
 """
 
 import ctypes
+import errno
 import os
 import runpy
 import socket
@@ -25,9 +26,15 @@ def listening_socket(process, address):
     handle = os.pidfd_open(process)
     folder = f"/proc/{process}/fd"
     for number in sorted(map(int, os.listdir(folder))):
-        if not os.readlink(f"{folder}/{number}").startswith("socket:"):
+        try:
+            link = os.readlink(f"{folder}/{number}")
+        except FileNotFoundError:  # A connection that has been closed meanwhile.
+            continue
+        if not link.startswith("socket:"):
             continue
         taken = libc.syscall(PIDFD_GETFD, handle, number, 0)
+        if taken < 0 and ctypes.get_errno() == errno.EBADF:
+            continue
         if taken < 0:
             raise OSError(ctypes.get_errno(), f"a socket of process {process} cannot be taken")
         found = socket.socket(fileno=taken)

@@ -102,6 +102,9 @@ pub(crate) struct Http2Upload {
     length: Option<u64>,
 }
 
+/// How much of a kept body is sent at once: whoever waits for the response sees by each piece that it moves.
+const PIECE: usize = 64 * 1024;
+
 /// What a client sends, as it comes or as it was kept.
 pub(crate) enum Upload {
     Coming(Incoming),
@@ -162,8 +165,9 @@ impl Body for Upload {
         match &mut *self {
             Self::Coming(body) => Pin::new(body).poll_frame(cx),
             Self::Held(body) => {
-                let rest = Some(std::mem::take(body)).filter(|rest| !rest.is_empty());
-                Poll::Ready(rest.map(|rest| Ok(Frame::data(rest))))
+                let piece = body.split_to(body.len().min(PIECE));
+                let piece = Some(piece).filter(|piece| !piece.is_empty());
+                Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
             }
         }
     }

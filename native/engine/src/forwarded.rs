@@ -15,6 +15,9 @@ const HOST: &str = "X-Forwarded-Host";
 /// Names an exchange, to whoever has to do with it.
 pub const REQUEST_ID: &str = "X-Request-Id";
 
+/// All that is added.
+const ADDED: [&str; 4] = [FOR, PROTO, HOST, REQUEST_ID];
+
 /// Longer ones are not kept: they are repeated in every log on the way.
 const LONGEST_ID: usize = 128;
 
@@ -40,6 +43,7 @@ pub struct Forwarded {
 impl Forwarded {
     /// Adds the fields to a request's, less those that end at this hop: a `Connection` option must not reach them.
     pub(crate) fn tell(&self, fields: &mut Fields) {
+        fields.retain(|name, _| !passes_for_ours(name));
         let peer = self.peer.map_or_else(|| "unknown".to_owned(), |peer| peer.to_string());
         fields.append(FOR, peer.as_bytes());
         self.tell_unless_told(fields, PROTO, Some(self.scheme.as_str()));
@@ -54,6 +58,17 @@ impl Forwarded {
             None => fields.remove(name),
         }
     }
+}
+
+/// Whether a name differs from one of ours by underscores alone. Servers that make variables of names (RFC 3875, section
+/// 4.1.18) take the two for one field, and what a client has put there for what this proxy says.
+fn passes_for_ours(name: &[u8]) -> bool {
+    let hyphen = |byte: u8| if byte == b'_' { b'-' } else { byte };
+    let alike = |own: &str| {
+        own.len() == name.len()
+            && own.bytes().zip(name).all(|(own, byte)| own.eq_ignore_ascii_case(&hyphen(*byte)))
+    };
+    name.contains(&b'_') && ADDED.iter().any(|own| alike(own))
 }
 
 /// The id that a client has given its request: one word of visible ASCII characters, of a bounded length.
@@ -117,6 +132,28 @@ mod tests {
                 "X-Request-Id: id-1",
             ];
             assert_eq!(told(is_trusted, &[]), own);
+        }
+    }
+
+    #[test]
+    fn what_would_pass_for_ours_is_left_out() {
+        let sent = [
+            ("X-Forwarded-For", "1.1.1.1"),
+            ("x_forwarded_for", "6.6.6.6"),
+            ("X_Forwarded-Proto", "ftp"),
+            ("X-FORWARDED_HOST", "6.test"),
+            ("X_Request_Id", "6"),
+            ("X_Forwarded_Port", "1"),
+        ];
+        for is_trusted in [true, false] {
+            let expected = [
+                "X-Forwarded-For: 1.1.1.1, 10.0.0.9",
+                "X_Forwarded_Port: 1",
+                "X-Forwarded-Proto: https",
+                "X-Forwarded-Host: asked.test",
+                "X-Request-Id: id-1",
+            ];
+            assert_eq!(told(is_trusted, &sent), expected);
         }
     }
 

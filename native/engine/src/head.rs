@@ -95,6 +95,11 @@ fn path_and_query(target: &[u8]) -> &[u8] {
         return target;
     }
     let scheme = target.windows(3).position(|bytes| bytes == b"://").unwrap_or(target.len());
+    let is_of_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+    // What looks like a URL in the query of a malformed target is no path.
+    if !target.iter().take(scheme).all(is_of_scheme) {
+        return &[];
+    }
     let rest = target.get(scheme + 3..).unwrap_or_default();
     let path = rest.iter().position(|byte| matches!(byte, b'/' | b'?'));
     path.and_then(|path| rest.get(path..)).unwrap_or_default()
@@ -129,4 +134,26 @@ impl ResponseHead {
 /// The URI of a request to an HTTP/2 upstream, which is made of pseudo-fields (RFC 9113, section 8.3.1).
 pub(crate) fn http2_uri(scheme: &str, authority: &str, path: &[u8]) -> Option<Uri> {
     Uri::builder().scheme(scheme).authority(authority).path_and_query(path).build().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_never_out_of_a_query() {
+        for (target, path) in [
+            ("/a/b?c", "/a/b?c"),
+            ("*", "*"),
+            ("http://host/a?b", "/a?b"),
+            ("coap+tcp://host?b", "?b"),
+            ("http://host", ""),
+            ("host:443", ""),
+            ("x?u=http://host/secret", ""),
+            ("://host/a", "/a"),
+        ] {
+            let found = path_and_query(target.as_bytes());
+            assert_eq!(String::from_utf8_lossy(found), path, "{target}");
+        }
+    }
 }

@@ -5,11 +5,11 @@
 //! here hears within a few seconds.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hyper::{Method, StatusCode, Version};
 use parking_lot::Mutex;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::base_url::BaseUrl;
@@ -66,18 +66,19 @@ impl Probe {
 
     /// How the upstream is, or was a moment ago.
     pub(crate) async fn ask(&self, exchange: &Arc<Exchange>) -> Health {
-        let late = |_| Health::Silent(ProxyError::ResponseTimeout.to_string());
-        timeout(LIMIT, self.find_out(exchange)).await.unwrap_or_else(late)
-    }
-
-    async fn find_out(&self, exchange: &Arc<Exchange>) -> Health {
+        let by = Instant::now() + LIMIT;
         loop {
             let turn = self.state.lock().turn();
             match turn {
                 Turn::Known(health) => return health,
-                Turn::Anothers(asking) => asking.cancelled().await,
+                Turn::Anothers(asking) => {
+                    if timeout_at(by, asking.cancelled()).await.is_err() {
+                        return Health::late();
+                    }
+                }
                 Turn::Own(_asking) => {
-                    let health = self.question(exchange).await;
+                    // That it is late is an answer, too, and counts for others.
+                    let health = self.question(exchange, by).await;
                     self.state.lock().known = Some((Instant::now(), health.clone()));
                     return health;
                 }
@@ -85,7 +86,7 @@ impl Probe {
         }
     }
 
-    async fn question(&self, exchange: &Arc<Exchange>) -> Health {
+    async fn question(&self, exchange: &Arc<Exchange>, by: Instant) -> Health {
         let mut fields = Fields::default();
         fields.push("Host", self.upstream.host_field().as_bytes());
         fields.push("Connection", b"close");
@@ -98,12 +99,18 @@ impl Probe {
         };
         let mut nobody = Client::Nobody;
         let answer = upstream::send_alone(exchange, &self.upstream, &head, &mut nobody);
-        match timeout(LIMIT, Box::pin(answer)).await {
+        match timeout_at(by, Box::pin(answer)).await {
             Ok(Ok((head, _))) if head.status.is_success() => Health::Well,
             Ok(Ok((head, _))) => Health::Status(head.status),
             Ok(Err(error)) => Health::Silent(error.to_string()),
-            Err(_) => Health::Silent(ProxyError::ResponseTimeout.to_string()),
+            Err(_) => Health::late(),
         }
+    }
+}
+
+impl Health {
+    fn late() -> Self {
+        Self::Silent(ProxyError::ResponseTimeout.to_string())
     }
 }
 

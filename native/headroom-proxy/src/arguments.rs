@@ -141,6 +141,10 @@ impl Arguments {
             .as_deref()
             .map_or(Ok(None), |text| next_proxy::read(text, &upstream))
             .map_err(|error| format!("--upstream-proxy {error}"))?;
+        let names_socket = matches!(flags.listen, Listen::Descriptor(_) | Listen::Systemd);
+        if flags.take_over.is_some() && names_socket {
+            return Err("--take-over takes a socket, and --listen names one already".to_owned());
+        }
         log::filter(&flags.log_level).map_err(|error| format!("--log-level: {error}"))?;
         Ok(Self { flags, upstream, upstream_proxy })
     }
@@ -160,9 +164,13 @@ fn one_line(text: &str) -> String {
     line.strip_prefix("error: ").map_or_else(|| line.clone(), str::to_owned)
 }
 
+/// What no clock can be set to is not for ever, but a panic.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 fn some_time(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(Duration::ZERO) => Err("it must be longer than nothing".to_owned()),
+        Ok(time) if time > LONGEST => Err("it must not be longer than a century".to_owned()),
         Ok(time) => Ok(time),
         Err(error) => Err(error.to_string()),
     }

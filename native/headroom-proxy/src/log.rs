@@ -27,9 +27,18 @@ pub(crate) fn filter(text: &str) -> Result<EnvFilter, String> {
     Ok(filter.add_directive(always))
 }
 
+/// Whether a filter lets anything through.
+pub(crate) fn tells_of_exchanges(text: &str) -> bool {
+    let filter = EnvFilter::builder().parse(text).ok();
+    filter.and_then(|filter| filter.max_level_hint()) != Some(LevelFilter::OFF)
+}
+
 /// Starts logging. What has been said is written when the guard is dropped.
 pub(crate) fn start(filter: EnvFilter) -> WorkerGuard {
-    let (writer, guard) = NonBlockingBuilder::default().lossy(true).finish(io::stdout());
+    // A line may be as long as a request's head.
+    const LINES: usize = 4096;
+    let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES);
+    let (writer, guard) = builder.finish(io::stdout());
     tracing_subscriber::fmt()
         .json()
         .with_current_span(false)
@@ -50,6 +59,14 @@ pub(crate) fn listening(addresses: &[SocketAddr], upstream: &BaseUrl) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_where_all_is_off_nobody_is_told() {
+        assert!(!tells_of_exchanges("off"));
+        for heard in ["info", "error", "off,headroom_proxy=warn", "off,x[y]=debug"] {
+            assert!(tells_of_exchanges(heard), "{heard}");
+        }
+    }
 
     #[test]
     fn row_10_a_filter_that_is_none_is_told() {

@@ -4,10 +4,10 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::{fs, thread};
 
-use tabport_engine::{Face, ReverseProxyOptions, ServerOptions, Timeouts};
+use tabport_engine::{EventSink, Face, ReverseProxyOptions, ServerOptions, Timeouts};
 
 use crate::arguments::Arguments;
-use crate::{Failure, exchange};
+use crate::{Failure, exchange, log};
 
 /// Reads what files there are, and takes over the socket where one is handed over.
 pub(crate) fn of(arguments: &Arguments) -> Result<ServerOptions, Failure> {
@@ -28,9 +28,14 @@ pub(crate) fn of(arguments: &Arguments) -> Result<ServerOptions, Failure> {
             ..Timeouts::default()
         },
         workers: flags.workers.map_or(processors, usize::from),
-        on_event: Some(Arc::new(|event| exchange::log(&event))),
+        // What nobody is told need not be found out.
+        on_event: log::tells_of_exchanges(&flags.log_level).then(sink),
         ..ServerOptions::default()
     })
+}
+
+fn sink() -> EventSink {
+    Arc::new(|event| exchange::log(&event))
 }
 
 fn reverse_proxy(arguments: &Arguments) -> ReverseProxyOptions {

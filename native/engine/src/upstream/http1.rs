@@ -126,12 +126,14 @@ impl Http1 {
     ) -> Poll<Result<ResponseHead, Failure>> {
         let mut moved = false;
         if self.uploading {
+            let waiting = self.wire.unsent().len();
             let upload = client.poll_upload(cx, &mut self.wire, |bytes| {
                 moved = true;
                 count(bytes);
             });
             self.uploaded(upload).map_err(|error| upload::broken(&error))?;
-            moved |= !self.uploading;
+            // A body that was held is counted at once, and sent bit by bit.
+            moved |= !self.uploading || self.wire.unsent().len() < waiting;
         }
         if !self.uploading && client.poll_gone(cx).is_ready() {
             return Poll::Ready(Err(ProxyError::ClientGone.into()));

@@ -46,6 +46,7 @@ async fn row_7_row_9_and_row_10_values_without_sense_are_2() {
     for (flag, value, told) in [
         ("--upstream-timeout", "5", "time unit"),
         ("--upstream-timeout", "0s", "longer"),
+        ("--upstream-timeout", "18446744073709551615s", "century"),
         ("--upstream-connect-timeout", "soon", "--upstream-connect-timeout"),
         ("--graceful-shutdown-timeout", "1", "time unit"),
         ("--max-body-bytes", "many", "--max-body-bytes"),
@@ -62,6 +63,14 @@ async fn row_7_row_9_and_row_10_values_without_sense_are_2() {
     ] {
         let value = if value.is_empty() { &[][..] } else { &[value] };
         is_refused(&[&UPSTREAM[..], &[flag], value].concat(), told).await;
+    }
+}
+
+#[tokio::test]
+async fn row_44_a_socket_is_either_handed_over_or_taken() {
+    for listen in ["fd:3", "systemd"] {
+        let arguments = [&UPSTREAM[..], &["--listen", listen, "--take-over", "1"]].concat();
+        is_refused(&arguments, "--take-over").await;
     }
 }
 

@@ -118,3 +118,27 @@ async fn row_8_one_that_does_not_come_is_408() {
     assert_eq!(status(&client.response().await.0), 408);
     origin.was_never_dialled().await;
 }
+
+/// More than the system keeps between the two: the rest is sent as the upstream takes it.
+#[tokio::test]
+async fn row_7_and_8_an_upstream_may_take_its_time_with_what_was_kept() {
+    const PIECES: usize = 4;
+    const PIECE: usize = 8 << 20;
+    const LIMIT: Duration = Duration::from_millis(1500);
+    let origin = Origin::start().await;
+    let buffer_requests = Some(1 << 30);
+    let options = ReverseProxyOptions { buffer_requests, ..options(&origin.url()) };
+    let proxy = start_impatient(options, LIMIT);
+    let mut client = proxy.connect().await;
+    let length = PIECES * PIECE;
+    client.send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n")).await;
+    client.send(vec![b'x'; length]).await;
+    let mut upstream = origin.accept().await;
+    upstream.head().await;
+    for _ in 0..PIECES {
+        upstream.take(PIECE).await;
+        tokio::time::sleep(LIMIT / 2).await;
+    }
+    upstream.answer("ok").await;
+    assert_eq!(client.response().await.1, "ok");
+}

@@ -127,4 +127,7 @@ async fn row_13_an_upstream_that_says_nothing_is_told_within_five_seconds() {
     assert!(asked.elapsed() < Duration::from_millis(5500), "{:?}", asked.elapsed());
     assert_eq!(status(&head), 503);
     assert_eq!(body, r#"{"ok":false,"error":"the upstream did not answer in time"}"#);
+    // That counts for a moment, too.
+    assert_eq!(status(&ask(&proxy, "GET /healthz/upstream").await.0), 503);
+    origin.was_never_dialled().await;
 }
