@@ -147,8 +147,9 @@ impl Server {
 
     /// Makes ready to [`stop`](Self::stop): accepts nothing more, ends connections as they fall idle, and waits until
     /// what is in flight has ended or `limit` is over. Clients are told that their connection ends, and who has just
-    /// connected has a moment to ask. A gateway's tunnels of upgrades are ended at once, since they would last for ever: both ends of a WebSocket get a Close with 1001 (RFC
-    /// 6455, section 7.4.1), and two seconds to answer it. A stop cuts it short.
+    /// connected has a moment to ask. A gateway's tunnels of upgrades are ended at once, since they would last for
+    /// ever: both ends of a WebSocket get a Close with 1001 (RFC 6455, section 7.4.1), and two seconds to answer it.
+    /// A stop cuts it short.
     ///
     /// Its waiting is done on the caller's runtime, of tokio with time.
     pub async fn drain(&self, limit: Duration) {
