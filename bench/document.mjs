@@ -26,8 +26,9 @@ const METHOD = `## How it is measured
   the clock starts, an empty page has settled the credentials, as the Electron wiring does, and left one connection open, to the
   proxy or to the origin. Every round loads it once by each way and delay, beginning with another way each time; the time is the
   page's own, from the navigation to \`load\`. The proxy is \`tabport\` with a plain listener, or a secure one, which Chromium
-  speaks HTTP/2 to; the origin is HTTP/1.1, and answers at once or 20 ms after it was asked. Every request
-  is also reported to what drives the browser, at the same cost each way. Event streams are tried once each way.
+  speaks HTTP/2 to; the origin is HTTP/1.1, and answers at once or 20 ms after it was asked. What
+  drives the browser is told of the page's \`load\`, and of no request: reporting those takes a third of the time of a load
+  that all requests are made at once for. Event streams are tried once each way.
 - A gateway is asked for two workspaces in turn, request by request, by \`X-Cmux-Workspace-Internal\` and
   \`X-Cmux-Port-Internal\`, on every connection; their servers are the one origin, on 127.18.0.1 and 127.18.0.2. Every
   contender chooses by both fields, removes them, and keeps its upstream connections. Each has the workers or threads of its

@@ -22,11 +22,20 @@ export async function runModules(loads, { ports: [port] }) {
     ways.push(await startWay(PAGES.secure, 'https', 'tabport-secure'))
     browser = await launchChromium(ways.flatMap(({ certificate }) => certificate ?? []))
     const samples = await loadInTurn(browser, ways, loads, origin)
-    return { chromium: browser.version(), delays: PAGES.delays, ways: await summaries(browser, ways, samples, origin) }
+    return {
+      chromium: await versionOf(browser),
+      delays: PAGES.delays,
+      ways: await summaries(browser, ways, samples, origin),
+    }
   } finally {
     await browser?.close()
     await Promise.all(ways.map(({ child }) => child?.stop()))
   }
+}
+
+/** `156.0.…` of `HeadlessChrome/156.0.…`. */
+async function versionOf(browser) {
+  return (await browser.version()).split('/')[1]
 }
 
 async function startWay(name, scheme, script) {
@@ -67,7 +76,7 @@ async function timeToLoad(browser, { name, proxy }, delay, origin) {
     if (ran !== PAGES.modules) throw new StepError(`${name}: ${ran ?? 0} of ${PAGES.modules} modules ran in Chromium`)
     return time
   } finally {
-    await tab.context().close()
+    await tab.close()
   }
 }
 
@@ -90,7 +99,7 @@ async function countStreams(browser, proxy, origin) {
   try {
     return await tab.evaluate(openStreams, { streams: PAGES.streams, patience: STREAM_PATIENCE_MS })
   } finally {
-    await tab.context().close()
+    await tab.close()
   }
 }
 
