@@ -2,6 +2,12 @@
 /// <reference lib="esnext.disposable" />
 
 /**
+ * `tabport`: the forward proxy, and the routes of its contexts, for Node and for Electron's main process.
+ *
+ * @module tabport
+ */
+
+/**
  * A forward proxy that knows which tab each request comes from.
  *
  * It listens on loopback and speaks HTTP/1.1 and HTTP/2. Each tab has a *context*: credentials that its

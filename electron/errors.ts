@@ -8,9 +8,12 @@ export type TabportErrorCode =
 
 /** An `Error` with a stable `code`, and a `cause` where another error led to it. */
 export class TabportError extends Error {
+  /** What failed, the same in every release. */
   readonly code: TabportErrorCode
+  /** The error that led to it, if there is one. */
   override readonly cause?: unknown
 
+  /** Made by this module alone. */
   constructor(code: TabportErrorCode, message: string, cause?: unknown) {
     super(message)
     this.name = 'TabportError'

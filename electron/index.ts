@@ -3,7 +3,7 @@
  *
  * For the main process. Nothing happens on import; everything starts with {@link createTabport}.
  *
- * @packageDocumentation
+ * @module tabport/electron
  */
 
 export type { TabportErrorCode } from './errors'

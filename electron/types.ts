@@ -10,9 +10,13 @@ export type Scope = 'all' | 'loopback'
 
 /** The part of `AbortSignal` that is used, so that a polyfill will do where the runtime has none. */
 export interface AbortSignalLike {
+  /** Whether it has aborted already. */
   readonly aborted: boolean
+  /** Why, for whoever waits. */
   readonly reason?: unknown
+  /** Calls `listener` when it aborts. */
   addEventListener(type: 'abort', listener: () => void): void
+  /** Calls `listener` no more. */
   removeEventListener(type: 'abort', listener: () => void): void
 }
 

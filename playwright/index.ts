@@ -3,6 +3,8 @@
  *
  * Each worker runs one proxy. A context for which `localhost` is set goes through it with credentials of its own,
  * and what it shows at `http://localhost:3000` is where its route leads.
+ *
+ * @module tabport/playwright
  */
 import {
   type BrowserContext,
@@ -53,13 +55,14 @@ export interface LocalhostWorkerFixtures {
   localhostServer: ProxyServer
 }
 
-type Test = TestType<
+/** A `test` of Playwright's with the fixtures of this module. */
+export type LocalhostTest = TestType<
   PlaywrightTestArgs & PlaywrightTestOptions & LocalhostFixtures,
   PlaywrightWorkerArgs & PlaywrightWorkerOptions & LocalhostWorkerFixtures
 >
 
 /** Playwright's own `test`, with `localhost` and what belongs to it. */
-export const test: Test = base.extend<LocalhostFixtures, LocalhostWorkerFixtures>({
+export const test: LocalhostTest = base.extend<LocalhostFixtures, LocalhostWorkerFixtures>({
   localhost: [undefined, { option: true }],
   localhostProxy: [{}, { option: true, scope: 'worker' }],
 

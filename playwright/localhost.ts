@@ -8,9 +8,13 @@ export type Route = ProxyRoute | GatewayRoute | UpstreamRoute
 
 /** Playwright's `proxy` option, as far as it is set here. */
 export interface ProxySettings {
+  /** The worker's proxy, such as `http://127.0.0.1:41234`. */
   server: string
+  /** What has Chromium send it loopback names, too. */
   bypass?: string
+  /** Of the browser context alone, as is `password`. */
   username?: string
+  /** What goes with `username`. */
   password?: string
 }
 
