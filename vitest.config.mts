@@ -60,6 +60,10 @@ export default defineConfig({
       },
       {
         ...shared,
+        test: { ...shared.test, name: 'docs', include: ['tests/docs/*.test.ts'], hookTimeout: 120_000 },
+      },
+      {
+        ...shared,
         test: { ...shared.test, name: 'deploy', include: ['tests/deploy/*.test.ts'] },
       },
       {

@@ -32,14 +32,7 @@ const STYLE = `
 
 /** The whole picture of a run's results. */
 export function plot(results) {
-  const panels = [
-    ...results.workloads.map(ratioPanel),
-    ...memoryPanel(results),
-    ...busyPanel(results),
-    ...modulePanels(results),
-    ...residentPanel(results),
-    ...bodyPanels(results),
-  ]
+  const panels = panelsOf(results)
   const rows = Array.from({ length: Math.ceil(panels.length / COLUMNS) }, (_, row) =>
     panels.slice(row * COLUMNS, (row + 1) * COLUMNS),
   )
@@ -49,37 +42,63 @@ export function plot(results) {
     top += Math.max(...row.map(height)) + GAP
     return row.map((panel, column) => draw(panel, GAP + column * (PANEL + GAP), at))
   })
-  const size = `viewBox="0 0 ${WIDTH} ${top}" width="${WIDTH}" height="${top}"`
-  const label = 'aria-label="tabport and other proxies, by workload"'
-  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" ${label}>\n<style>${STYLE}\n</style>\n${drawn.join('\n')}\n</svg>\n`
+  return picture('tabport and other proxies, by workload', WIDTH, top, drawn)
 }
 
-function ratioPanel({ title, contenders, shown }) {
-  if (shown === 'added') return addedPanel(title, contenders)
+/** A picture for each panel, by the key of what it shows and a number where there are several. */
+export function plots(results) {
+  return panelsOf(results).map((panel, index, all) => {
+    const before = all.slice(0, index).filter(({ key }) => key === panel.key).length
+    const drawn = [draw(panel, 0, GAP / 4)]
+    const svg = picture(`${panel.title}: ${panel.note}`, PANEL, height(panel) + GAP / 4, drawn)
+    return { ...panel, file: `${panel.key}${before ? `-${before + 1}` : ''}.svg`, svg }
+  })
+}
+
+function panelsOf(results) {
+  return [
+    ...results.workloads.map(ratioPanel),
+    ...memoryPanel(results),
+    ...busyPanel(results),
+    ...modulePanels(results),
+    ...residentPanel(results),
+    ...bodyPanels(results),
+  ]
+}
+
+function picture(label, width, height, drawn) {
+  const size = `viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"`
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" aria-label="${label}">\n<style>${STYLE}\n</style>\n${drawn.join('\n')}\n</svg>\n`
+}
+
+function ratioPanel({ key, title, contenders, shown }) {
+  if (shown === 'added') return addedPanel(key, title, contenders)
   const hasDirect = contenders.direct !== undefined
   const bars = Object.entries(contenders)
     .filter(([name]) => name !== 'direct')
     .map(([name, one]) => ({ name, ...(hasDirect ? one.toDirect : thousands(one.rate)) }))
   const note = hasDirect ? 'ratio to direct, longer is better' : 'thousand requests a second, longer is better'
-  return { title, note, bars: bars.sort((a, b) => b.median - a.median) }
+  return { key, title, note, bars: bars.sort((a, b) => b.median - a.median) }
 }
 
-function addedPanel(title, contenders) {
+function addedPanel(key, title, contenders) {
   const others = Object.entries(contenders).filter(([name]) => name !== 'direct')
   const bars = others.map(([name, { added }]) => ({ name, ...spread(added) }))
-  return { title, note: 'µs added at the median, shorter is better', bars: ascending(bars) }
+  return { key, title, note: 'µs added at the median, shorter is better', bars: ascending(bars) }
 }
 
 function memoryPanel({ memory }) {
   if (!memory) return []
   const bars = Object.entries(memory).map(([name, { kibPerTunnel }]) => ({ name, median: kibPerTunnel }))
-  return [{ title: 'Memory of an idle tunnel', note: 'KiB, shorter is better', bars: ascending(bars) }]
+  return [{ key: 'idle', title: 'Memory of an idle tunnel', note: 'KiB, shorter is better', bars: ascending(bars) }]
 }
 
 function busyPanel({ busy }) {
   if (!busy) return []
   const bars = Object.entries(busy).map(([name, { p99 }]) => ({ name, median: p99.blocked / 1000 }))
-  return [{ title: 'p99 beside a blocked main thread', note: 'ms, shorter is better', bars: ascending(bars) }]
+  return [
+    { key: 'busy', title: 'p99 beside a blocked main thread', note: 'ms, shorter is better', bars: ascending(bars) },
+  ]
 }
 
 function modulePanels({ modules }) {
@@ -87,14 +106,21 @@ function modulePanels({ modules }) {
   return modules.delays.map((delay, index) => {
     const bars = Object.entries(modules.ways).map(([name, { cells }]) => ({ name, ...cells[index].time }))
     const title = `300 modules in Chromium, origin ${delay} ms away`
-    return { title, note: 'ms, shorter is better', bars: ascending(bars) }
+    return { key: 'modules', title, note: 'ms, shorter is better', bars: ascending(bars) }
   })
 }
 
 function residentPanel({ resident }) {
   if (!resident) return []
   const bars = Object.entries(resident).map(([name, { idle }]) => ({ name, median: idle.pss / 1024 }))
-  return [{ title: 'Memory of an idle gateway', note: 'MiB (PSS), shorter is better', bars: ascending(bars) }]
+  return [
+    {
+      key: 'resident',
+      title: 'Memory of an idle gateway',
+      note: 'MiB (PSS), shorter is better',
+      bars: ascending(bars),
+    },
+  ]
 }
 
 function bodyPanels({ bodies }) {
@@ -102,7 +128,8 @@ function bodyPanels({ bodies }) {
   const proxies = Object.entries(bodies).filter(([name]) => name !== 'direct')
   return ['down', 'up'].map((way) => {
     const bars = proxies.map(([name, one]) => ({ name, median: one[way].cpu }))
-    return { title: `Reverse proxy: 1 GiB ${way}`, note: 'seconds of CPU, shorter is better', bars: ascending(bars) }
+    const title = `Reverse proxy: 1 GiB ${way}`
+    return { key: 'bodies', title, note: 'seconds of CPU, shorter is better', bars: ascending(bars) }
   })
 }
 

@@ -14,6 +14,7 @@ import { runModules } from '../bench/modules.mjs'
 import { readOptions } from '../bench/options.mjs'
 import { home, manifest, program, target } from '../bench/paths.mjs'
 import { providePeers } from '../bench/peers.mjs'
+import { writePerformance } from '../bench/performance.mjs'
 import { plot } from '../bench/plot.mjs'
 import { asText, goalRows, tables } from '../bench/report.mjs'
 import { runResident } from '../bench/resident.mjs'
@@ -112,13 +113,16 @@ function show(results) {
 }
 
 /** A part of a run must not pass for a whole one. */
-async function write(results, contenders, whole) {
+async function write(measured, contenders, whole) {
   mkdirSync(home, { recursive: true })
+  // What is kept is what is told: a figure is not rounded twice.
+  const results = JSON.parse(JSON.stringify(measured, shorter))
   const json = whole ? inRoot('bench', 'results.json') : path.join(home, 'results.json')
   const docs = whole ? inRoot('docs') : home
-  writeFileSync(json, `${JSON.stringify(results, shorter, 2)}\n`)
+  writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`)
   writeFileSync(path.join(docs, 'BENCHMARKS.md'), document(results, contenders))
   writeFileSync(path.join(docs, 'benchmarks.svg'), plot(results))
+  if (whole) writePerformance(results, docs)
   if (whole) await quiet(bin('biome'), ['format', '--write', json])
   console.log(
     `\nWritten: ${path.relative(inRoot(), json)}, ${path.relative(inRoot(), docs)}/BENCHMARKS.md and benchmarks.svg`,

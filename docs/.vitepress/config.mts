@@ -13,11 +13,13 @@ export default defineConfig({
   cacheDir: '../target/docs/cache',
   cleanUrls: true,
   rewrites: REWRITES,
+  head: [['link', { rel: 'icon', href: '/tabport/icon.svg', type: 'image/svg+xml' }]],
   markdown: {
     anchor: { slugify: anchorOf },
     config: links,
   },
   themeConfig: {
+    logo: { src: '/icon.svg', alt: '' },
     nav: [
       { text: 'Guide', link: '/getting-started', activeMatch: '^/(?!api/)' },
       { text: 'API', link: '/api/tabport', activeMatch: '^/api/' },
