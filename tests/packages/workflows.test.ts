@@ -35,7 +35,7 @@ describe.each(names)('%s', (name) => {
   test('may read the repository, and a job more only where it says why', () => {
     expect(read(name)).toMatch(/^permissions:\n {2}contents: read$/m)
     const granted = Array.from(read(name).matchAll(/^ {4}permissions:\n((?: {6}.*\n)+)/gm), ([, lines]) => lines!)
-    for (const lines of granted) expect.soft(lines).toMatch(/^ {6}# .*\n {6}[\w-]+: (read|write)\n$/)
+    for (const lines of granted) expect.soft(lines).toMatch(/^( {6}# .*\n {6}[\w-]+: (read|write)\n)+$/)
     expect(read(name).match(/secrets\./g)).toBe(null)
   })
 
