@@ -2,7 +2,7 @@
 // stand first.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { plots } from './plot.mjs'
+import { OURS, plots } from './plot.mjs'
 import { asMarkdown, goalRows } from './report.mjs'
 
 /** Beside the page, as it links them. */
@@ -35,13 +35,9 @@ This run: ${date.slice(0, 10)}, ${rounds} rounds, ${cores} × ${cpu}${virtual ? 
 
 ## What fails its goal
 
-Of ${musts.length} goals that must be met, ${passed.length} are, ${near.length} are missed by no more than the 5 % that two runs differ by, and ${missed.length} fail:
+Of ${musts.length} goals that must be met, ${passed.length} are, ${near.length} are missed by no more than the 5 % that two runs differ by, and ${missed.length} fail${table(brief(missed, 'must'))}
 
-${asMarkdown(brief(missed, 'must'))}
-
-Beyond these there are ${aims(goals).length} aims, of which ${missedAims(goals).length} fail in this run:
-
-${asMarkdown(brief(missedAims(goals), 'aim'))}
+Beyond these there are ${aims(goals).length} aims, of which ${missedAims(goals).length} fail in this run${table(brief(missedAims(goals), 'aim'))}
 
 ## By workload
 
@@ -54,6 +50,9 @@ ${plots(results)
 const aims = (goals) => goals.filter(({ aimVerdict }) => aimVerdict)
 const missedAims = (goals) => goals.filter(({ aimVerdict }) => aimVerdict === 'fail')
 
+/** A table to end a sentence with, or the sentence's end where it has no row. */
+const table = (rows) => (rows.length > 1 ? `:\n\n${asMarkdown(rows)}` : '.')
+
 const FIGURES = { must: 2, aim: 3 }
 
 /** Goals with one bound, and without verdicts. */
@@ -62,10 +61,11 @@ function brief(goals, bound) {
 }
 
 function section({ title, note, file, key, bars }, goals) {
-  const own = bars.find(({ name }) => /^(tabport|cmux-proxy|headroom-proxy)/.test(name))
+  const own = bars.find(({ name }) => OURS.test(name))
   const met = goals.filter((goal) => goal.key === key && goal.mustVerdict)
   const rows = goalRows(met).map((row) => [row[1], row[2], row[4], row[5], row[7]])
-  const alt = `${title}: ${note}. ${own.name}: ${Number(own.median.toPrecision(2))}.`
+  const figure = own ? ` ${own.name}: ${Number(own.median.toPrecision(2))}.` : ''
+  const alt = `${title}: ${note}.${figure}`
   return `
 ### ${title}
 

@@ -11,7 +11,7 @@ const FIGURE = 48
 const ROW = 20
 const BAR = 12
 const TITLE = 44
-const OURS = /^(tabport|cmux-proxy|headroom-proxy)/
+export const OURS = /^(tabport|cmux-proxy|headroom-proxy)/
 
 const STYLE = `
   text { font: 12px system-ui, sans-serif; fill: #24292f }

@@ -1,5 +1,5 @@
 // Measures tabport beside other proxies; docs/BENCHMARKS.md says how. `npm run bench -- --quick` for a first look.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { runBodies } from '../bench/bodies.mjs'
 import { runBusy } from '../bench/busy.mjs'
@@ -31,10 +31,13 @@ import { checkToolchain } from './lib/toolchain.mjs'
 /** Whose business a workload is, where that is not forward proxies'. */
 const KINDS = { W10: 'gateway', W11: 'reverse' }
 
+const RESULTS = inRoot('bench', 'results.json')
+
 await main(async () => {
   if (process.platform !== 'linux') throw new StepError('The bench reads /proc: it runs on Linux only.')
   const names = [...new Set(CONTENDERS.map(({ name }) => name))]
   const options = readOptions(process.argv.slice(2), names)
+  if (options.plots) return draw(JSON.parse(readFileSync(RESULTS, 'utf8')), inRoot('docs'))
   const kinds = new Set(options.only.map((id) => KINDS[id] ?? 'forward'))
   const chosen = CONTENDERS.filter(({ name, kind }) => options.contenders.includes(name) && kinds.has(kind))
   const missing = await prepare(chosen, options)
@@ -117,16 +120,20 @@ async function write(measured, contenders, whole) {
   mkdirSync(home, { recursive: true })
   // What is kept is what is told: a figure is not rounded twice.
   const results = JSON.parse(JSON.stringify(measured, shorter))
-  const json = whole ? inRoot('bench', 'results.json') : path.join(home, 'results.json')
+  const json = whole ? RESULTS : path.join(home, 'results.json')
   const docs = whole ? inRoot('docs') : home
   writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`)
   writeFileSync(path.join(docs, 'BENCHMARKS.md'), document(results, contenders))
-  writeFileSync(path.join(docs, 'benchmarks.svg'), plot(results))
-  if (whole) writePerformance(results, docs)
+  draw(results, docs)
   if (whole) await quiet(bin('biome'), ['format', '--write', json])
   console.log(
     `\nWritten: ${path.relative(inRoot(), json)}, ${path.relative(inRoot(), docs)}/BENCHMARKS.md and benchmarks.svg`,
   )
+}
+
+function draw(results, docs) {
+  writeFileSync(path.join(docs, 'benchmarks.svg'), plot(results))
+  writePerformance(results, docs)
 }
 
 /** No figure is known to more than six digits. */

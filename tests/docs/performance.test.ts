@@ -1,5 +1,5 @@
 // docs/performance.md and the plots say what bench/results.json says: nobody has written into them by hand, and none is
-// left from another run.
+// left from another run. `npm run bench -- --plots` writes them anew.
 import { readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { PICTURES, performancePage } from '../../bench/performance.mjs'
