@@ -580,7 +580,7 @@ export interface RequestEvent {
  * Reads a provider's preview URL: which workspace it leads to, and which port there.
  *
  * What is read can be written again: `urlFromRoute(route, port)` is the URL's origin. A host that could be read in
- * two ways is refused. `docs/PROVIDERS.md` has each provider's grammar.
+ * two ways is refused. `docs/routes.md` has each provider's grammar.
  *
  * @param url - An `http:` or `https:` URL; what follows the host and port does not matter.
  * @throws `ERR_TABPORT_INVALID_ROUTE`: the message says which form was expected, or which two readings there are.

@@ -15,7 +15,6 @@ export const REWRITES: Record<string, string> = {
   'DEPLOYING.md': 'deploying.md',
   'HEADROOM-PROXY.md': 'headroom-proxy.md',
   'NPM.md': 'npm.md',
-  'PROVIDERS.md': 'providers.md',
   'TESTING.md': 'testing.md',
 }
 
@@ -62,7 +61,6 @@ const GUIDE: Group[] = [
     text: 'In detail',
     items: [
       { text: 'Architecture', link: '/architecture' },
-      { text: 'Providers', link: '/providers' },
       { text: 'The npm package', link: '/npm' },
       { text: 'cmux-proxy', link: '/cmux-proxy' },
       { text: 'Running cmux-proxy', link: '/deploying' },

@@ -1,7 +1,7 @@
 //! The providers whose preview hosts are known, each with its grammar as its own documentation has it.
 //!
 //! Nothing else in the engine knows of them: a preset makes a template, like any other that is written by hand.
-//! `docs/PROVIDERS.md` says where each grammar is from.
+//! `docs/routes.md` says where each grammar is from.
 
 use std::iter;
 
