@@ -30,6 +30,8 @@ export const CHECKS: Record<string, Check> = {
     const script = command === 'run' ? args[0] : command
     expect(Object.keys(manifest.scripts)).toContain(script)
   },
+  node: ([file = '']) => expectFile(file),
+  python3: ([, module = '']) => expect(spawnSync('python3', ['-m', module, '--help']).status).toBe(0),
   npx: (args) => expect(existsSync(inRoot('node_modules', '.bin', args[0] ?? ''))).toBe(true),
   make: ([target]) => expect(read('Makefile')).toMatch(new RegExp(`^${target}:`, 'm')),
   cargo: (args) => {
