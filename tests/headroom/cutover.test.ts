@@ -33,8 +33,6 @@ function mayTake(): boolean {
 class Asker {
   readonly failures: string[] = []
   readonly answered = new Map<string, number>()
-  /** How often it was too slow to ask: whoever has connected to a process that ends has a tenth of a second for it. */
-  late = 0
   private readonly done: Promise<void>
   private stopped = false
   private last = 'nobody'
@@ -77,8 +75,7 @@ class Asker {
       const { process, client } = JSON.parse(await text(response))
       return client ? 'headroom-proxy' : `process ${process}`
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error
-      if (!request.reusedSocket) this.late++
+      if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET' || !request.reusedSocket) throw error
       return this.ask()
     }
   }
@@ -164,8 +161,6 @@ test.skipIf(!mayTake())(
     for (const client of clients) {
       await client.stop()
       expect(client.failures).toEqual([])
-      // A busy machine; more than one each time that the port changes hands would be the proxy's doing.
-      expect(client.late).toBeLessThanOrEqual(4)
     }
   },
 )

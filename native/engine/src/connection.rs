@@ -36,6 +36,7 @@ pub(crate) struct Connection {
     pub(crate) memory: Mutex<Memory>,
     closed: CancellationToken,
     counted: Counted,
+    fresh: Mutex<Option<Counted>>,
 }
 
 /// Whose requests a connection carries.
@@ -70,7 +71,8 @@ impl Connection {
     /// A connection from the listening socket.
     pub(crate) fn accepted(proxy: &Arc<Proxy>, identity: Identity) -> Arc<Self> {
         let counted = proxy.counters.connections.enter();
-        Self::new(proxy, identity, proxy.stopping.child_token(), counted)
+        let fresh = Some(proxy.counters.fresh.enter());
+        Self::new(proxy, identity, proxy.stopping.child_token(), (counted, fresh))
     }
 
     /// A connection inside an intercepted tunnel: it ends with the context that opened it.
@@ -83,14 +85,14 @@ impl Connection {
     ) -> Arc<Self> {
         let closed = context.released.child_token();
         let context = Arc::clone(context);
-        Self::new(proxy, Identity::Tunnel { context, target, slot }, closed, counted)
+        Self::new(proxy, Identity::Tunnel { context, target, slot }, closed, (counted, None))
     }
 
     fn new(
         proxy: &Arc<Proxy>,
         identity: Identity,
         closed: CancellationToken,
-        counted: Counted,
+        (counted, fresh): (Counted, Option<Counted>),
     ) -> Arc<Self> {
         let connection_id = counted.number();
         proxy.emit(|| Event::Connection { phase: Phase::Opened, connection_id });
@@ -100,7 +102,13 @@ impl Connection {
             memory: Mutex::default(),
             closed,
             counted,
+            fresh: Mutex::new(fresh),
         })
+    }
+
+    /// What counts it among those that a drain waits for, since they have only just connected: until it is dropped.
+    pub(crate) fn take_fresh(&self) -> Option<Counted> {
+        self.fresh.lock().take()
     }
 
     /// What the tunnel around this connection was opened to.

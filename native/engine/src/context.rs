@@ -67,7 +67,8 @@ impl Context {
     /// client that does not read would outlive the context.
     pub(crate) fn carried_by(self: &Arc<Self>, cut: CancellationToken) -> Arc<Carrier> {
         let number = self.carried.fetch_add(1, Relaxed);
-        let busy = Arc::<AtomicBool>::default();
+        // For an exchange that begins now: who drains must not take it for one that waits.
+        let busy = Arc::new(AtomicBool::new(true));
         self.carriers.lock().insert(number, (cut.clone(), Arc::clone(&busy)));
         let registered = Some(Registered { number, cut, busy });
         Arc::new(Carrier { context: Arc::clone(self), registered })

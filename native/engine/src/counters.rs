@@ -39,6 +39,8 @@ pub struct Totals {
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) connections: Gauge,
+    /// Those of them that have been accepted, and not answered yet.
+    pub(crate) fresh: Gauge,
     pub(crate) requests: Gauge,
     pub(crate) tunnels: Gauge,
     pub(crate) upstream_connections: Gauge,

@@ -4,7 +4,6 @@
 //! they have one context of their own for everybody, and so can drain, since nobody else will end what is in it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
@@ -83,15 +82,6 @@ impl Acting {
             Self::ReverseProxy(proxy) => address.is_some_and(|peer| proxy.trusts(peer)),
         };
         Identity::Peer(Peer { address, is_trusted })
-    }
-
-    /// How long somebody who has connected just before a drain has to begin asking. Programs that ask a reverse proxy do
-    /// so at once, and it shall end soon when it is idle.
-    pub(crate) fn latecomers(&self) -> Duration {
-        match self {
-            Self::ForwardProxy | Self::Gateway(_) => Duration::from_secs(1),
-            Self::ReverseProxy(_) => Duration::from_millis(100),
-        }
     }
 
     /// What an exchange is called, where exchanges have names.

@@ -54,6 +54,9 @@ async def main():
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
     await ending.wait()
     server.close()
+    # What has been accepted takes a few turns of the loop to become a task, and would be dropped before that.
+    for _ in range(10):
+        await asyncio.sleep(0)
     for task in list(idle):
         task.cancel()
     await asyncio.gather(*busy)

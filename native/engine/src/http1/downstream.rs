@@ -50,7 +50,7 @@ struct Reading {
 
 /// Serves a connection until either side ends it, or it changes hands.
 pub(crate) async fn serve(stream: Stream, connection: Arc<Connection>) -> io::Result<()> {
-    let mut client = Downstream::new(stream);
+    let (mut client, mut fresh) = (Downstream::new(stream), connection.take_fresh());
     loop {
         let response = match client.next_head(&connection).await? {
             Some(Ok(head)) => {
@@ -64,7 +64,7 @@ pub(crate) async fn serve(stream: Stream, connection: Arc<Connection>) -> io::Re
         // The client shall not ask again where nobody will answer.
         client.keep_alive &= !connection.proxy.is_ending();
         match client.answer(response, connection.proxy.timeouts.idle).await? {
-            After::Keep => {}
+            After::Keep => drop(fresh.take()),
             After::Close => return client.linger().await,
             After::Switch(switch) => {
                 let stream = client.wire.into_stream();

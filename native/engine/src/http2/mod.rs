@@ -42,13 +42,14 @@ pub(crate) async fn serve(mut stream: Stream, connection: Arc<Connection>) -> hy
     let limit = proxy.timeouts.request_head;
     let begun = timeout(limit, malformed::begins_with_settings(&mut stream)).await;
     let Ok(Ok(true)) = begun else { return Ok(()) };
-    let streams = Streams::of(&connection);
+    let (streams, fresh) = (Streams::of(&connection), connection.take_fresh());
     let builder = builder(streams.clone(), &proxy);
     // Boxed: it is moved three times before it is polled.
     let service =
         service_fn(move |request| Box::pin(serve_stream(Arc::clone(&connection), request)));
     let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let _counted = proxy.face.shared().map(|shared| shared.http2.enter());
+    drop(fresh);
     tokio::select! {
         ended = serving.as_mut() => return ended,
         () = streams.idle(limit) => {}

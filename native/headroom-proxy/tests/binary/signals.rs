@@ -32,20 +32,19 @@ async fn row_42_idle_it_ends_at_once() {
     }
 }
 
-/// How long one takes to end that has answered a client, which waits now, beside another that has never asked; or
-/// neither of them.
+/// How long one takes to end that has answered a client, which waits now, if it is still connected.
 async fn until_ended(origin: &Origin, signal: &str, connected: bool) -> Duration {
     let mut proxy = Program::to(origin, &[]).await;
     let (mut client, mut upstream) = in_flight(&proxy, origin).await;
     upstream.answer("ok").await;
     client.response().await;
-    let silent = if connected { Some((client, proxy.connect().await)) } else { None };
+    let waiting = connected.then_some(client);
     proxy.next("forwarded").await;
     let told = Instant::now();
     proxy.signal(signal).await;
     assert_eq!(proxy.ended().await.0, Some(0));
     let waited = told.elapsed();
-    drop(silent);
+    drop(waiting);
     waited
 }
 

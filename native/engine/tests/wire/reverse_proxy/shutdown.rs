@@ -4,18 +4,19 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tabport_engine::{Event, Face, Phase, ServerOptions};
-use tokio::task::spawn_blocking;
+use tabport_engine::{Access, Event, Face, GatewayOptions, Phase, ServerOptions, Token};
 use tokio::time::{Instant, timeout};
 
 use super::{options, set_up};
-use crate::harness::{DEADLINE, Proxy, field, status};
+use crate::gateway::{gateway, options as gateway_options};
+use crate::gateway_drain::{drain, is_refused};
+use crate::harness::{DEADLINE, Origin, Proxy, field, status};
+use crate::tls_client::config;
 
-async fn drain(proxy: &Proxy, limit: Duration) {
-    proxy.server.drain(limit).await;
-    let server = proxy.server.clone();
-    spawn_blocking(move || server.stop()).await.unwrap();
-}
+/// How long somebody who has just connected may take.
+const LATECOMERS: Duration = Duration::from_secs(1);
+/// How long somebody does take, within that, on a machine that has much else to do.
+const A_WHILE: Duration = Duration::from_millis(300);
 
 #[tokio::test]
 async fn row_42_nothing_to_wait_for_takes_no_time() {
@@ -28,9 +29,8 @@ async fn row_42_nothing_to_wait_for_takes_no_time() {
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
         origin.answer("ok").await;
         client.response().await;
-        let _silent = proxy.connect().await;
         let begun = Instant::now();
-        drain(&proxy, DEADLINE).await;
+        drain(&proxy, DEADLINE).await.unwrap();
         waited.push(begun.elapsed());
     }
 }
@@ -68,23 +68,57 @@ async fn row_42_and_44_who_was_let_in_by_the_system_is_answered() {
     timeout(DEADLINE / 2, draining).await.expect("it has ended").unwrap();
 }
 
-/// Whoever was let in before, and asks now, is answered, and told that it was the last time.
+/// Whoever was let in before, and takes its time to ask, is answered, and told that it was the last time.
 #[tokio::test]
 async fn row_42_and_44_a_client_that_has_just_connected_is_answered() {
     let (proxy, origin) = set_up().await;
     let mut client = proxy.connect().await;
-    let server = proxy.server.clone();
-    let draining = tokio::spawn(async move { server.drain(DEADLINE).await });
-    tokio::task::yield_now().await;
+    let draining = drain(&proxy, DEADLINE);
+    is_refused(&proxy).await;
+    tokio::time::sleep(A_WHILE).await;
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     let mut upstream = origin.accept().await;
     upstream.head().await;
-    tokio::time::sleep(Duration::from_millis(150)).await;
+    tokio::time::sleep(LATECOMERS).await;
     assert!(!draining.is_finished(), "it waits for what is in flight");
     upstream.answer("ok").await;
     let (head, body) = client.response().await;
     assert_eq!((field(&head, "connection"), &*body), (Some("close"), "ok"));
     timeout(DEADLINE / 2, draining).await.expect("it has ended").unwrap();
-    let server = proxy.server.clone();
-    spawn_blocking(move || server.stop()).await.unwrap();
+}
+
+/// The handshake is not over when it begins to drain.
+#[tokio::test]
+async fn row_42_and_44_a_client_that_still_shakes_hands_is_answered() {
+    let origin = Origin::start().await;
+    let face = Face::ReverseProxy(options(&origin.url()));
+    let proxy = Proxy::with(ServerOptions { face, secure: true, ..ServerOptions::default() });
+    let trusting = config(&proxy.server.certificate_authority().pem, &["http/1.1"]);
+    let client = proxy.connect().await;
+    let draining = drain(&proxy, DEADLINE);
+    is_refused(&proxy).await;
+    tokio::time::sleep(A_WHILE).await;
+    let mut client = client.shake_hands("localhost", trusting).await.expect("it shakes hands");
+    client.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let (head, _) = client.response().await;
+    assert_eq!((status(&head), field(&head, "connection")), (200, Some("close")));
+    timeout(DEADLINE / 2, draining).await.expect("it has ended").unwrap();
+}
+
+/// It is told no more than that it may go: nobody waits for it to ask again.
+#[tokio::test]
+async fn row_42_who_has_been_refused_and_is_kept_alive_is_not_waited_for() {
+    let mut waited = Vec::new();
+    while waited.iter().all(|time| *time >= Duration::from_millis(200)) {
+        assert!(waited.len() < 10, "{waited:?}");
+        let access =
+            Access::Restricted { trusted: Vec::new(), token: Some(Token::new("t").unwrap()) };
+        let proxy = gateway(GatewayOptions { access, ..gateway_options() });
+        let mut client = proxy.connect().await;
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        assert_eq!(status(&client.response().await.0), 407);
+        let begun = Instant::now();
+        drain(&proxy, DEADLINE).await.unwrap();
+        waited.push(begun.elapsed());
+    }
 }
