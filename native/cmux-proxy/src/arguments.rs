@@ -55,7 +55,8 @@ pub(crate) struct Arguments {
     )]
     allow_default_upstream: Option<bool>,
     /// A file with the token that every request must carry in Proxy-Authorization, as Bearer or as the second half
-    /// of Basic; SIGHUP reads it again. `CMUX_AUTH_TOKEN` may hold the token instead
+    /// of Basic; of several, each on a line, any will do. SIGHUP reads it again. `CMUX_AUTH_TOKEN` may hold the same
+    /// instead
     #[arg(long, value_name = "FILE")]
     pub(crate) auth_token_file: Option<PathBuf>,
     /// The networks whose peers need no token [default: loopback, and none where there is a token]

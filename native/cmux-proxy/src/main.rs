@@ -111,8 +111,8 @@ fn options(arguments: &Arguments, source: &Source) -> Result<ServerOptions, Fail
         );
         Access::Anyone
     } else {
-        let token = source.read()?;
-        Access::Restricted { trusted: arguments.trusted(token.is_some()), token }
+        let tokens = source.read()?.unwrap_or_default();
+        Access::Restricted { trusted: arguments.trusted(!tokens.is_empty()), tokens }
     };
     let gateway = GatewayOptions {
         workspaces: arguments.workspaces(),
@@ -142,15 +142,16 @@ fn announce(server: &Server, admin: Option<&Admin>) -> io::Result<()> {
     out.flush()
 }
 
-/// Reads token and certificate again. What cannot be read, or is none, leaves the old one in its place.
+/// Reads tokens and certificate again. What cannot be read, or is none, leaves the old one in its place.
 fn reload(arguments: &Arguments, source: &Source, server: &Server) {
     match source.read() {
-        Ok(Some(token)) => {
-            server.replace_token(token);
-            tracing::info!("the token has been read again");
+        Ok(Some(tokens)) => {
+            let count = tokens.len();
+            server.replace_tokens(tokens);
+            tracing::info!(count, "the tokens have been read again");
         }
         Ok(None) => tracing::info!("there is no token to read again"),
-        Err(error) => tracing::error!("{error}; the old token stays"),
+        Err(error) => tracing::error!("{error}; the old tokens stay"),
     }
     match arguments.certificate() {
         Ok(Some(certificate)) => {

@@ -1,4 +1,5 @@
-//! Where the token comes from: a file or the environment, and never a flag, which every process could read.
+//! Where the tokens come from: a file or the environment, and never a flag, which every process could read. Each is a
+//! line: usually there is one, and two while clients go over from the old one to the new.
 
 use std::env;
 use std::fs;
@@ -11,13 +12,13 @@ use zeroize::Zeroizing;
 
 const VARIABLE: &str = "CMUX_AUTH_TOKEN";
 
-/// Where to look for the token.
+/// Where to look for the tokens.
 pub(crate) enum Source {
     File(PathBuf),
     Environment,
 }
 
-/// Why there is no token though there should be one. None of these shows it.
+/// Why there is no token though there should be one. None of these shows any.
 #[derive(Debug, Error)]
 pub(crate) enum TokenError {
     #[error("the token cannot be read from {}: {source}", .path.display())]
@@ -32,8 +33,8 @@ impl Source {
         file.map_or(Self::Environment, |path| Self::File(path.to_owned()))
     }
 
-    /// Reads the token as it is now; `None` where nobody has set one.
-    pub(crate) fn read(&self) -> Result<Option<Token>, TokenError> {
+    /// Reads the tokens as they are now; `None` where nobody has set any.
+    pub(crate) fn read(&self) -> Result<Option<Vec<Token>>, TokenError> {
         let (text, place) = match self {
             Self::File(path) => {
                 let unreadable = |source| TokenError::Unreadable { path: path.clone(), source };
@@ -48,7 +49,14 @@ impl Source {
                 None => return Ok(None),
             },
         };
-        let token = Token::new(text.trim_end_matches(['\r', '\n']));
-        token.map(Some).map_err(|error| TokenError::Invalid { place, error })
+        let tokens = tokens_in(&text).map_err(|error| TokenError::Invalid { place, error })?;
+        Ok(Some(tokens))
     }
+}
+
+/// A token a line, at least one; empty lines do not count.
+fn tokens_in(text: &str) -> Result<Vec<Token>, InvalidToken> {
+    let lines = text.split(['\r', '\n']).filter(|line| !line.is_empty());
+    let tokens = lines.map(Token::new).collect::<Result<Vec<_>, _>>()?;
+    if tokens.is_empty() { Err(InvalidToken) } else { Ok(tokens) }
 }

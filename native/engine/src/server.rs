@@ -126,11 +126,11 @@ impl Server {
         self.proxy.contexts.release(id)
     }
 
-    /// Gives a gateway another token, which counts from the next request on. A forward proxy, and a gateway that
-    /// lets in anyone, has no use for one.
-    pub fn replace_token(&self, token: Token) {
+    /// Gives a gateway other tokens, which count from the next request on. A forward proxy, and a gateway that
+    /// lets in anyone, has no use for them.
+    pub fn replace_tokens(&self, tokens: Vec<Token>) {
         if let Acting::Gateway(gateway) = &self.proxy.face {
-            gateway.gate.replace_token(token);
+            gateway.gate.replace_tokens(tokens);
         }
     }
 

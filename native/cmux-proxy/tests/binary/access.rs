@@ -102,10 +102,21 @@ async fn the_token_file_is_read_again_on_sighup() {
     let [one, two] = ["one", "two"].map(|token| format!("Proxy-Authorization: Bearer {token}\r\n"));
     assert_eq!(ask(&mut client, &origin, &one).await, 200);
     assert_eq!(ask(&mut client, &origin, &two).await, 407);
-    fs::write(path, "two\n").unwrap();
+    // For as long as clients go over, both are right.
+    fs::write(path, "one\n\r\ntwo").unwrap();
     gateway.signal("HUP").await;
     while ask(&mut client, &origin, &two).await != 200 {}
-    assert_eq!(ask(&mut client, &origin, &one).await, 407);
+    assert_eq!(ask(&mut client, &origin, &one).await, 200);
+    fs::write(path, "two\n").unwrap();
+    gateway.signal("HUP").await;
+    while ask(&mut client, &origin, &one).await != 407 {}
+    assert_eq!(ask(&mut client, &origin, &two).await, 200);
+    fs::write(path, "two\nthr ee\n").unwrap();
+    gateway.signal("HUP").await;
+    gateway.signal("TERM").await;
+    let (_, log) = gateway.ended().await;
+    assert!(log.contains("the old tokens stay"), "{log}");
+    assert!(!log.contains("thr"), "{log}");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
-//! Who may use a gateway: whoever has its token, and peers at addresses that are trusted.
+//! Who may use a gateway: whoever has one of its tokens, and peers at addresses that are trusted.
 //!
-//! The token is looked for in `Proxy-Authorization` on every request, as a bearer token (RFC 6750) or as the
+//! A token is looked for in `Proxy-Authorization` on every request, as a bearer token (RFC 6750) or as the
 //! second half of Basic credentials (RFC 7617), whatever the first. One that is sent must be right, wherever it
 //! comes from. Without one, what counts is where the connection comes from. Whoever a token could help is told
 //! so by a 407, since a browser only sends one when it is asked; to anyone else the gateway is closed: 403. So it is
@@ -26,12 +26,13 @@ use crate::head::RequestHead;
 pub enum Access {
     /// Whoever reaches it: every port of the host is open to them.
     Anyone,
-    /// Who has the token, and who comes from a trusted network.
+    /// Who has a token, and who comes from a trusted network.
     Restricted {
         /// The networks whose peers need no token.
         trusted: Vec<IpNet>,
-        /// The token; `None` lets in trusted peers alone.
-        token: Option<Token>,
+        /// The tokens, any of which will do: more than one while clients go over to another. None lets in trusted
+        /// peers alone.
+        tokens: Vec<Token>,
     },
 }
 
@@ -60,19 +61,21 @@ impl Token {
     fn is(&self, other: &[u8]) -> bool {
         self.0.as_bytes().ct_eq(other).into()
     }
+}
 
-    fn is_in(&self, field: &[u8]) -> bool {
-        let Ok(field) = std::str::from_utf8(field) else { return false };
-        match field.split_once(' ') {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-                self.is(token.trim().as_bytes())
-            }
-            _ => decode(field).is_some_and(|credentials| {
-                let colon = credentials.iter().position(|byte| *byte == b':');
-                let token = colon.and_then(|colon| credentials.get(colon + 1..));
-                token.is_some_and(|token| self.is(token))
-            }),
+/// Whether the field proves one of them, in time that does not tell which.
+fn proves_one_of(tokens: &[Token], field: &[u8]) -> bool {
+    let is_one = |sent: &[u8]| tokens.iter().fold(false, |found, token| found | token.is(sent));
+    let Ok(field) = std::str::from_utf8(field) else { return false };
+    match field.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+            is_one(token.trim().as_bytes())
         }
+        _ => decode(field).is_some_and(|credentials| {
+            let colon = credentials.iter().position(|byte| *byte == b':');
+            let token = colon.and_then(|colon| credentials.get(colon + 1..));
+            token.is_some_and(is_one)
+        }),
     }
 }
 
@@ -95,7 +98,7 @@ pub(crate) fn is_in(peer: IpAddr, networks: &[IpNet]) -> bool {
     networks.iter().any(|network| network.contains(&peer.to_canonical()))
 }
 
-/// What a running gateway asks of its clients; the token may be exchanged.
+/// What a running gateway asks of its clients; the tokens may be exchanged.
 pub(crate) struct Gate {
     access: RwLock<Access>,
     allowed_hosts: Vec<AllowedHost>,
@@ -106,10 +109,10 @@ impl Gate {
         Self { access: RwLock::new(access), allowed_hosts }
     }
 
-    /// Takes another token from the next request on. One that lets in anyone keeps doing so.
-    pub(crate) fn replace_token(&self, new: Token) {
-        if let Access::Restricted { token, .. } = &mut *self.access.write() {
-            *token = Some(new);
+    /// Takes other tokens from the next request on. One that lets in anyone keeps doing so.
+    pub(crate) fn replace_tokens(&self, new: Vec<Token>) {
+        if let Access::Restricted { tokens, .. } = &mut *self.access.write() {
+            *tokens = new;
         }
     }
 
@@ -124,14 +127,15 @@ impl Gate {
     /// Lets in the sender of a request, or says why not.
     pub(crate) fn let_in(&self, is_trusted: bool, head: &RequestHead) -> Result<(), ProxyError> {
         let access = self.access.read();
-        let Access::Restricted { token, .. } = &*access else { return Ok(()) };
+        let Access::Restricted { tokens, .. } = &*access else { return Ok(()) };
         let field = head.fields.only("proxy-authorization");
-        match token {
-            Some(token) if field.is_some_and(|field| token.is_in(field)) => Ok(()),
-            Some(_) if !is_trusted || head.fields.contains("proxy-authorization") => {
+        match tokens.as_slice() {
+            [] if !is_trusted => Err(ProxyError::Untrusted),
+            [] => rebinding::check(head, &self.allowed_hosts),
+            tokens if field.is_some_and(|field| proves_one_of(tokens, field)) => Ok(()),
+            _ if !is_trusted || head.fields.contains("proxy-authorization") => {
                 Err(ProxyError::Unauthenticated)
             }
-            None if !is_trusted => Err(ProxyError::Untrusted),
             _ => rebinding::check(head, &self.allowed_hosts),
         }
     }
@@ -146,9 +150,9 @@ mod tests {
     use crate::fields::Fields;
 
     /// 0 for let in, or the status that the error stands for.
-    fn answer(token: Option<&str>, is_trusted: bool, sent: &[&str]) -> u16 {
-        let token = token.map(|token| Token::new(token).unwrap());
-        let gate = Gate::new(Access::Restricted { trusted: Vec::new(), token }, Vec::new());
+    fn answer(tokens: &[&str], is_trusted: bool, sent: &[&str]) -> u16 {
+        let tokens = tokens.iter().map(|token| Token::new(token).unwrap()).collect();
+        let gate = Gate::new(Access::Restricted { trusted: Vec::new(), tokens }, Vec::new());
         let mut fields = Fields::default();
         for value in sent {
             fields.push("Proxy-Authorization", value.as_bytes());
@@ -167,26 +171,30 @@ mod tests {
     fn a_token_or_a_trusted_address_lets_in() {
         let basic = |text: &str| format!("Basic {}", BASE64_STANDARD.encode(text));
         let (right, wrong) = (basic("any:s3cret"), basic("s3cret:x"));
-        for (token, is_trusted, sent, expected) in [
-            (None, true, &[][..], 0),
-            (None, false, &[], 403),
-            (None, false, &["Bearer s3cret"], 403),
-            (Some("s3cret"), false, &["Bearer s3cret"], 0),
-            (Some("s3cret"), false, &["bEARER  s3cret"], 0),
-            (Some("s3cret"), false, &[&right], 0),
-            (Some("s3cret"), true, &[], 0),
-            (Some("s3cret"), false, &[], 407),
-            (Some("s3cret"), true, &["Bearer s3cre"], 407),
-            (Some("s3cret"), true, &["Bearer s3cretx"], 407),
-            (Some("s3cret"), true, &["Bearer s3cret", "Bearer s3cret"], 407),
-            (Some("s3cret"), false, &[&wrong], 407),
-            (Some("s3cret"), false, &["s3cret"], 407),
-            (Some("s3cret"), false, &["Basic !"], 407),
+        for (tokens, is_trusted, sent, expected) in [
+            (&[][..], true, &[][..], 0),
+            (&[], false, &[], 403),
+            (&[], false, &["Bearer s3cret"], 403),
+            (&["s3cret"], false, &["Bearer s3cret"], 0),
+            (&["s3cret"], false, &["bEARER  s3cret"], 0),
+            (&["s3cret"], false, &[&right], 0),
+            (&["s3cret"], true, &[], 0),
+            (&["s3cret"], false, &[], 407),
+            (&["s3cret"], true, &["Bearer s3cre"], 407),
+            (&["s3cret"], true, &["Bearer s3cretx"], 407),
+            (&["s3cret"], true, &["Bearer s3cret", "Bearer s3cret"], 407),
+            (&["s3cret"], false, &[&wrong], 407),
+            (&["s3cret"], false, &["s3cret"], 407),
+            (&["s3cret"], false, &["Basic !"], 407),
+            (&["old", "s3cret"], false, &["Bearer old"], 0),
+            (&["old", "s3cret"], false, &[&right], 0),
+            (&["old", "s3cret"], false, &["Bearer olds3cret"], 407),
+            (&["old", "s3cret"], false, &["Bearer old", "Bearer s3cret"], 407),
         ] {
             assert_eq!(
-                answer(token, is_trusted, sent),
+                answer(tokens, is_trusted, sent),
                 expected,
-                "{token:?} {is_trusted} {sent:?}"
+                "{tokens:?} {is_trusted} {sent:?}"
             );
         }
     }
@@ -194,7 +202,7 @@ mod tests {
     #[test]
     fn an_ipv4_peer_of_a_dual_stack_socket_is_the_same_peer() {
         let trusted = vec!["127.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
-        let gate = Gate::new(Access::Restricted { trusted, token: None }, Vec::new());
+        let gate = Gate::new(Access::Restricted { trusted, tokens: Vec::new() }, Vec::new());
         for (peer, expected) in [
             ("127.9.9.9", true),
             ("::ffff:127.0.0.1", true),
@@ -212,8 +220,8 @@ mod tests {
         for text in ["", "a b", "a\n", "é"] {
             assert_eq!(Token::new(text).err(), Some(InvalidToken), "{text:?}");
         }
-        let token = Some(Token::new("s3cret").unwrap());
-        let shown = format!("{:?}", Access::Restricted { trusted: Vec::new(), token });
+        let tokens = vec![Token::new("s3cret").unwrap()];
+        let shown = format!("{:?}", Access::Restricted { trusted: Vec::new(), tokens });
         assert!(!shown.contains("s3cret"), "{shown}");
     }
 }

@@ -11,7 +11,10 @@ pub(crate) fn options() -> GatewayOptions {
     GatewayOptions {
         workspaces: Workspaces::default(),
         default_upstream: Some("127.0.0.1".parse().unwrap()),
-        access: Access::Restricted { trusted: vec!["127.0.0.0/8".parse().unwrap()], token: None },
+        access: Access::Restricted {
+            trusted: vec!["127.0.0.0/8".parse().unwrap()],
+            tokens: Vec::new(),
+        },
         allowed_hosts: Vec::new(),
     }
 }

@@ -7,8 +7,8 @@ use crate::harness::{Origin, Peer, Proxy, field, status};
 
 fn restricted(trusted: &str, token: Option<&str>) -> Proxy {
     let trusted = vec![trusted.parse().unwrap()];
-    let token = token.map(|token| Token::new(token).unwrap());
-    gateway(GatewayOptions { access: Access::Restricted { trusted, token }, ..options() })
+    let tokens = token.map(|token| Token::new(token).unwrap()).into_iter().collect();
+    gateway(GatewayOptions { access: Access::Restricted { trusted, tokens }, ..options() })
 }
 
 async fn ask(client: &mut Peer, origin: &Origin, fields: &str) {
@@ -56,7 +56,7 @@ async fn another_token_counts_from_the_next_request_of_a_connection_on() {
     ask(&mut client, &origin, "Proxy-Authorization: Bearer old\r\n").await;
     origin.answer("ok").await;
     assert_eq!(status(&client.response().await.0), 200);
-    proxy.server.replace_token(Token::new("new").unwrap());
+    proxy.server.replace_tokens(vec![Token::new("new").unwrap()]);
     ask(&mut client, &origin, "Proxy-Authorization: Bearer old\r\n").await;
     assert_eq!(status(&client.response().await.0), 407);
     ask(&mut client, &origin, "Proxy-Authorization: Bearer new\r\n").await;
@@ -78,7 +78,7 @@ async fn a_gateway_for_anyone_asks_for_nothing() {
 #[tokio::test]
 async fn a_browser_without_a_token_must_ask_for_a_host_that_is_surely_the_gateways() {
     let trusted = vec!["127.0.0.0/8".parse().unwrap()];
-    let access = Access::Restricted { trusted, token: Some(Token::new("s3cret").unwrap()) };
+    let access = Access::Restricted { trusted, tokens: vec![Token::new("s3cret").unwrap()] };
     let allowed_hosts = vec![".team.example".parse().unwrap()];
     let proxy = gateway(GatewayOptions { access, allowed_hosts, ..options() });
     let (origin, port) = (Origin::start().await, proxy.server.local_addr().port());

@@ -24,8 +24,8 @@ fn route(origin: String, token: Option<&str>) -> RouteFields {
 
 /// A gateway that lets in nobody without its token, and where it is.
 fn closed() -> (Proxy, String) {
-    let token = Some(Token::new("t0ken").unwrap());
-    let access = Access::Restricted { trusted: Vec::new(), token };
+    let tokens = vec![Token::new("t0ken").unwrap()];
+    let access = Access::Restricted { trusted: Vec::new(), tokens };
     let gateway = gateway(GatewayOptions { access, ..options() });
     let origin = format!("http://{}", gateway.server.local_addr());
     (gateway, origin)

@@ -112,7 +112,7 @@ async fn row_42_who_has_been_refused_and_is_kept_alive_is_not_waited_for() {
     while waited.iter().all(|time| *time >= Duration::from_millis(200)) {
         assert!(waited.len() < 10, "{waited:?}");
         let access =
-            Access::Restricted { trusted: Vec::new(), token: Some(Token::new("t").unwrap()) };
+            Access::Restricted { trusted: Vec::new(), tokens: vec![Token::new("t").unwrap()] };
         let proxy = gateway(GatewayOptions { access, ..gateway_options() });
         let mut client = proxy.connect().await;
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;

@@ -198,8 +198,8 @@ async fn row_16_a_workspace_is_no_address() {
 #[tokio::test]
 async fn row_17_dns_rebinding_meets_a_gateway_that_asks_for_its_token() {
     let origin = Origin::start().await;
-    let token = Some(Token::new("t0ken").unwrap());
-    let access = Access::Restricted { trusted: Vec::new(), token };
+    let tokens = vec![Token::new("t0ken").unwrap()];
+    let access = Access::Restricted { trusted: Vec::new(), tokens };
     let proxy = gateway(GatewayOptions { access, ..options() });
     let fields = format!("X-Cmux-Port-Internal: {}\r\nOrigin: http://evil.test\r\n", origin.port());
     for (host, fields) in [
