@@ -26,11 +26,13 @@ pub(crate) fn bind(options: &ServerOptions) -> Result<Listening, StartError> {
     match &options.bind {
         Bind::Address(address) => {
             check(address.ip())?;
-            one(listen(*address, Manner::Usual).map_err(failure(*address))?)
+            one(listen(*address, Manner::default()).map_err(failure(*address))?)
         }
-        Bind::Shared(address) => {
-            check(address.ip())?;
-            one(listen(*address, Manner::Shared).map_err(failure(*address))?)
+        Bind::Shared(addresses) => {
+            addresses.iter().try_for_each(|address| check(address.ip()))?;
+            let is_one_of_several = addresses.len() > 1;
+            let manner = Manner { own_family: is_one_of_several, shared: true };
+            several(addresses, is_one_of_several, manner)
         }
         Bind::AutoPort { host, start, attempts } => {
             check(*host)?;
@@ -38,7 +40,8 @@ pub(crate) fn bind(options: &ServerOptions) -> Result<Listening, StartError> {
         }
         Bind::Addresses { addresses, allow_partial } => {
             addresses.iter().try_for_each(|address| check(address.ip()))?;
-            several(&without_covered(addresses), *allow_partial)
+            let manner = Manner { own_family: true, shared: false };
+            several(&without_covered(addresses), *allow_partial, manner)
         }
         Bind::Sockets(sockets) => {
             let given = given(sockets)?;
@@ -74,11 +77,15 @@ fn one(socket: TcpListener) -> Result<Listening, StartError> {
     Ok(Listening { sockets: vec![socket], addresses: vec![first], first })
 }
 
-fn several(addresses: &[SocketAddr], allow_partial: bool) -> Result<Listening, StartError> {
+fn several(
+    addresses: &[SocketAddr],
+    allow_partial: bool,
+    manner: Manner,
+) -> Result<Listening, StartError> {
     let mut bound: Option<Listening> = None;
     let mut failed = None;
     for address in addresses {
-        match listen(*address, Manner::OwnFamily).map_err(failure(*address)).and_then(one) {
+        match listen(*address, manner).map_err(failure(*address)).and_then(one) {
             Ok(next) => collect(&mut bound, next),
             Err(error) if allow_partial => {
                 tracing::warn!(%error, "one address less to listen on");
@@ -113,7 +120,7 @@ fn first_free(host: IpAddr, start: u16, attempts: u32) -> Result<TcpListener, St
     let last = start.saturating_add(offset);
     for port in start..=last {
         let address = SocketAddr::new(host, port);
-        match listen(address, Manner::Usual) {
+        match listen(address, Manner::default()) {
             Ok(listener) => return Ok(listener),
             Err(source) if source.kind() == io::ErrorKind::AddrInUse => {}
             Err(source) => return Err(failure(address)(source)),
@@ -127,15 +134,13 @@ fn failure(address: SocketAddr) -> impl FnOnce(io::Error) -> StartError {
 }
 
 /// What a socket leaves to others.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Manner {
-    /// As the system has it.
-    Usual,
+#[derive(Clone, Copy, Default)]
+struct Manner {
     /// A wildcard of IPv6 leaves IPv4 alone: among several addresses each stands for its own family, or `0.0.0.0`
     /// beside `::` could not be bound.
-    OwnFamily,
+    own_family: bool,
     /// Others of the same manner may have the port, too.
-    Shared,
+    shared: bool,
 }
 
 fn listen(address: SocketAddr, manner: Manner) -> io::Result<TcpListener> {
@@ -144,8 +149,8 @@ fn listen(address: SocketAddr, manner: Manner) -> io::Result<TcpListener> {
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     #[cfg(unix)]
-    socket.set_reuse_port(manner == Manner::Shared)?;
-    if address.is_ipv6() && manner == Manner::OwnFamily {
+    socket.set_reuse_port(manner.shared)?;
+    if address.is_ipv6() && manner.own_family {
         socket.set_only_v6(true)?;
     }
     socket.bind(&address.into())?;

@@ -70,41 +70,41 @@ impl Listen {
         reuse_port: bool,
         take_over: Option<u32>,
     ) -> Result<Bind, ListenError> {
-        let address = match self {
-            Self::Descriptor(number) => return descriptor::of(*number).map(sockets),
+        let addresses = match self {
+            Self::Descriptor(number) => {
+                return descriptor::of(*number).map(|socket| sockets(vec![socket]));
+            }
             Self::Systemd => return descriptor::of_systemd().map(Bind::Sockets),
-            Self::Address(address) => *address,
-            Self::Localhost(port) => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), *port),
+            Self::Address(address) => vec![*address],
+            // Any two ports would not be one.
+            Self::Localhost(0) => vec![SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0)],
+            Self::Localhost(port) => LOOPBACK.map(|host| SocketAddr::new(host, *port)).to_vec(),
         };
         if let Some(process) = take_over {
-            let taken = taken(process, address, reuse_port);
+            let taken = taken(process, &addresses, reuse_port);
             return taken.map(sockets).map_err(|source| ListenError::TakeOver { process, source });
         }
-        Ok(match self {
-            _ if reuse_port => Bind::Shared(address),
-            // Any two ports would not be one.
-            Self::Localhost(port @ 1..) => Bind::Addresses {
-                addresses: LOOPBACK.map(|host| SocketAddr::new(host, *port)).to_vec(),
-                allow_partial: true,
-            },
-            _ => Bind::Address(address),
+        Ok(match addresses[..] {
+            _ if reuse_port => Bind::Shared(addresses),
+            [address] => Bind::Address(address),
+            _ => Bind::Addresses { addresses, allow_partial: true },
         })
     }
 }
 
 const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
-fn sockets(one: TcpListener) -> Bind {
-    Bind::Sockets(vec![Arc::new(one)])
+fn sockets(all: Vec<TcpListener>) -> Bind {
+    Bind::Sockets(all.into_iter().map(Arc::new).collect())
 }
 
 #[cfg(target_os = "linux")]
-fn taken(process: u32, address: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
-    take_over::take(process, address, reuse_port)
+fn taken(process: u32, at: &[SocketAddr], reuse_port: bool) -> io::Result<Vec<TcpListener>> {
+    take_over::take(process, at, reuse_port)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn taken(_: u32, _: SocketAddr, _: bool) -> io::Result<TcpListener> {
+fn taken(_: u32, _: &[SocketAddr], _: bool) -> io::Result<Vec<TcpListener>> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "only Linux can do that"))
 }
 

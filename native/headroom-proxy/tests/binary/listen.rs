@@ -37,6 +37,24 @@ async fn row_5_localhost_with_a_port_is_both_families() {
     TcpStream::connect(("::1", port)).await.unwrap();
 }
 
+/// Sharing a port, or taking one, is no reason to leave out half of it.
+#[tokio::test]
+async fn row_5_and_44_localhost_that_is_shared_or_taken_is_both_families() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let listen = format!("localhost:{port}");
+    let with = |more: &[&str]| program(&[&UPSTREAM[..], &["--listen", &listen], more].concat());
+    let shared = Program::run(&mut with(&["--reuse-port"])).await;
+    TcpStream::connect(("::1", port)).await.unwrap();
+    if cfg!(target_os = "linux") {
+        let process = shared.id().to_string();
+        let mut taken = Program::run(&mut with(&["--take-over", &process])).await;
+        drop(shared);
+        taken.next("listening").await;
+        answers(&taken).await;
+        TcpStream::connect(("::1", port)).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn row_5_a_busy_port_is_1_and_the_first_thing_that_is_told() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -21,12 +21,12 @@ async fn answers(server: &Server) {
 
 #[tokio::test]
 async fn row_44_an_address_is_shared_only_by_those_who_say_so() {
-    let one = start(Bind::Shared("127.0.0.1:0".parse().unwrap())).unwrap();
+    let one = start(Bind::Shared(vec!["127.0.0.1:0".parse().unwrap()])).unwrap();
     let address = one.local_addr();
     let Err(StartError::Bind { .. }) = start(Bind::Address(address)) else {
         panic!("a port that is taken was bound");
     };
-    let other = start(Bind::Shared(address)).unwrap();
+    let other = start(Bind::Shared(vec![address])).unwrap();
     one.stop();
     answers(&other).await;
     other.stop();
