@@ -66,7 +66,7 @@ impl Server {
             tasks: TaskTracker::new(),
         });
         let workers = Workers::start(options.workers, &sockets, &proxy)?;
-        tracing::debug!(addresses = ?proxy.addresses, "listening");
+        tracing::debug!(addresses = ?proxy.addresses, "bound");
         Ok(Self { proxy, workers: Arc::new(workers) })
     }
 

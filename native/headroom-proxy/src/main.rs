@@ -15,7 +15,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use tabport_door::{CertificateError, Signal, Signals};
-use tabport_engine::Server;
+use tabport_engine::{Server, ServerOptions};
 use thiserror::Error;
 use tokio::runtime;
 
@@ -60,13 +60,21 @@ fn end(code: u8, reason: &str) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// Sockets that are handed over are taken before anything else is opened. Signals are waited for before anybody can
+/// connect: from then on there is something to wait for before the end.
 fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let server = Server::start(options::of(arguments)?)?;
+    let options = options::of(arguments)?;
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(arguments, options))
+}
+
+async fn serve(arguments: &Arguments, options: ServerOptions) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
     let _flushed_at_the_end =
         log::start(log::filter(&arguments.flags.log_level).unwrap_or_default());
+    let server = Server::start(options)?;
     log::listening(server.local_addrs(), &arguments.upstream);
-    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    let ended = runtime.block_on(serve(arguments, &server));
+    let ended = serve_until_told(arguments, &server, &mut signals).await;
     server.stop();
     match &ended {
         Ok(()) => tracing::info!("ended"),
@@ -75,8 +83,11 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     ended
 }
 
-async fn serve(arguments: &Arguments, server: &Server) -> Result<(), Failure> {
-    let mut signals = Signals::listen()?;
+async fn serve_until_told(
+    arguments: &Arguments,
+    server: &Server,
+    signals: &mut Signals,
+) -> Result<(), Failure> {
     while let Signal::Reload = signals.next().await {
         reload(arguments, server);
     }

@@ -45,11 +45,15 @@ impl Program {
         let out = BufReader::new(child.stdout.take().unwrap()).lines();
         let address = SocketAddr::from(([0; 4], 0));
         let mut program = Self { child, out, printed: Vec::new(), address };
-        let Some(first) = program.next_line().await else {
-            panic!("it has ended: {}", program.ended().await.1);
-        };
-        assert_eq!(first["fields"]["message"], "listening", "{first}");
-        program.address = first["fields"]["address"].as_str().unwrap().parse().unwrap();
+        while program.address.port() == 0 {
+            let Some(line) = program.next_line().await else {
+                panic!("it has ended: {}", program.ended().await.1);
+            };
+            let fields = &line["fields"];
+            if fields["message"] == "listening" {
+                program.address = fields["address"].as_str().unwrap().parse().unwrap();
+            }
+        }
         program
     }
 

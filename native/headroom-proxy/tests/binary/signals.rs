@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use crate::harness::{DEADLINE, Origin, Peer, status};
-use crate::program::Program;
+use crate::program::{Program, program};
 
 /// A request that the upstream has taken, and not answered yet.
 async fn in_flight(proxy: &Program, origin: &Origin) -> (Peer, Peer) {
@@ -109,4 +110,22 @@ async fn row_42_a_websocket_may_go_on_until_the_limit() {
     upstream.expect("last").await;
     assert_eq!(proxy.ended().await.0, Some(0));
     assert_eq!(client.rest().await, b"");
+}
+
+/// Whoever is let in is let in by somebody who can be told to end: the process waits for signals before it listens.
+#[tokio::test]
+async fn row_42_a_signal_that_comes_with_the_first_client_is_not_lost() {
+    let origin = Origin::start().await;
+    for _ in 0..20 {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (listen, upstream) = (free.to_string(), origin.url());
+        let mut child = program(&["--listen", &listen, "--upstream", &upstream]).spawn().unwrap();
+        let id = Pid::from_raw(child.id().unwrap().cast_signed()).unwrap();
+        let end = async {
+            while TcpStream::connect(free).await.is_err() {}
+            kill_process(id, Signal::TERM).unwrap();
+        };
+        let (child, ()) = tokio::join!(child.wait(), end);
+        assert_eq!(child.unwrap().code(), Some(0));
+    }
 }
