@@ -7,14 +7,13 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use ipnet::{IpNet, Ipv4Net};
 use tabport_door::{CertificateError, CertificateFiles};
 use tabport_engine::authority::Host;
 use tabport_engine::workspace::{HostTemplate, WorkspaceNet, Workspaces};
 use tabport_engine::{AllowedHost, Bind, ServerCertificate, ServerOptions};
 
-use crate::health::HealthArguments;
 use crate::limits::LimitArguments;
 use crate::run::RunArguments;
 #[cfg(target_os = "linux")]
@@ -116,6 +115,14 @@ pub(crate) enum Command {
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
     Relay(RelayArguments),
+}
+
+/// Asks a running gateway for its /healthz: 0 if it takes requests, and 1 if it drains or does not answer.
+#[derive(Debug, Args)]
+pub(crate) struct HealthArguments {
+    /// Its --admin address
+    #[arg(env = "CMUX_ADMIN", value_name = "ADDR")]
+    pub(crate) address: SocketAddr,
 }
 
 /// How log lines look.

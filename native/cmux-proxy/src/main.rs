@@ -8,7 +8,6 @@
 mod admin;
 mod arguments;
 mod descriptors;
-mod health;
 mod limits;
 mod log;
 mod metrics;
@@ -20,6 +19,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use tabport_door::health::{self, Unhealthy};
 use tabport_door::{CertificateError, Signal, Signals};
 use tabport_engine::{Access, Face, GatewayOptions, Server, ServerOptions};
 use thiserror::Error;
@@ -27,7 +27,6 @@ use tokio::runtime;
 
 use admin::{Admin, Health};
 use arguments::{Arguments, Command};
-use health::Unhealthy;
 use metrics::Metrics;
 use token::{Source, TokenError};
 
@@ -57,7 +56,7 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Some(Command::Relay(relay)) => run::relay::relay(relay),
         Some(Command::Health(health)) => {
-            logged(&arguments, || health::check(health).map_err(Failure::from))
+            logged(&arguments, || health::check(health.address).map_err(Failure::from))
         }
         None => logged(&arguments, || serve(&arguments)),
     }

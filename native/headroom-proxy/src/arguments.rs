@@ -1,11 +1,12 @@
 //! Flags and environment, parsed before anything starts: what does not fit is told in one line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::error::ErrorKind;
-use clap::{ArgAction, Parser};
+use clap::{ArgAction, Args, Parser, Subcommand};
 use ipnet::IpNet;
 use tabport_door::{CertificateError, CertificateFiles};
 use tabport_engine::{BaseUrl, ServerCertificate, UpstreamProxy};
@@ -15,9 +16,16 @@ use crate::{log, next_proxy};
 
 /// Passes every request on to one upstream, and every response back, as they are.
 #[derive(Debug, Parser)]
-#[command(name = "headroom-proxy", version)]
+#[command(
+    name = "headroom-proxy",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Flags {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Where to listen: an address such as 0.0.0.0:8787, localhost:PORT, fd:N for a socket that was handed over, or
     /// systemd for those of its socket activation
     #[arg(
@@ -34,8 +42,14 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "PID")]
     pub(crate) take_over: Option<u32>,
     /// Where everything leads: an http or https URL, perhaps with a path to put before all others
-    #[arg(long, env = "HEADROOM_PROXY_UPSTREAM", value_name = "URL", hide_env_values = true)]
-    pub(crate) upstream: String,
+    #[arg(
+        long,
+        env = "HEADROOM_PROXY_UPSTREAM",
+        value_name = "URL",
+        hide_env_values = true,
+        required = true
+    )]
+    upstream: Option<String>,
     /// How long nothing may move, in either direction, once a request is on its way: until the response begins, and
     /// from then on. A stream that keeps sending is never cut
     #[arg(long, value_name = "TIME", value_parser = some_time, default_value = "600s")]
@@ -99,9 +113,25 @@ pub(crate) struct Flags {
     pub(crate) workers: Option<u16>,
 }
 
+/// What to do other than being a proxy.
+#[derive(Debug, Subcommand)]
+enum Command {
+    Health(HealthArguments),
+}
+
+/// Asks a running one for its /healthz: 0 if it takes requests, and 1 if it does not answer
+#[derive(Debug, Args)]
+struct HealthArguments {
+    /// Its --listen address
+    #[arg(env = "HEADROOM_PROXY_LISTEN", value_name = "ADDR", default_value = "0.0.0.0:8787")]
+    address: Listen,
+}
+
 /// What the command line asks for.
 pub(crate) enum Outcome {
     Run(Box<Arguments>),
+    /// To ask the one that listens there how it is.
+    AskHealth(SocketAddr),
     /// The help, or the version.
     Print(String),
     /// It makes no sense.
@@ -119,6 +149,10 @@ impl Arguments {
     /// Reads the command line and the environment.
     pub(crate) fn read() -> Outcome {
         match Flags::try_parse() {
+            Ok(Flags { command: Some(Command::Health(asked)), .. }) => {
+                let unknown = || Outcome::Refuse("health: the address is needed".to_owned());
+                asked.address.address().map_or_else(unknown, Outcome::AskHealth)
+            }
             Ok(flags) => match Self::check(flags) {
                 Ok(arguments) => Outcome::Run(Box::new(arguments)),
                 Err(reason) => Outcome::Refuse(reason),
@@ -134,8 +168,8 @@ impl Arguments {
 
     /// What could not be checked where clap would repeat it: there may be credentials in a URL.
     fn check(flags: Flags) -> Result<Self, String> {
-        let upstream: BaseUrl =
-            flags.upstream.parse().map_err(|error| format!("--upstream: {error}"))?;
+        let upstream = flags.upstream.as_deref().unwrap_or_default();
+        let upstream: BaseUrl = upstream.parse().map_err(|error| format!("--upstream: {error}"))?;
         let upstream_proxy = flags
             .upstream_proxy
             .as_deref()

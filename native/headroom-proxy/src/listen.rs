@@ -64,6 +64,15 @@ impl FromStr for Listen {
 }
 
 impl Listen {
+    /// Where it is asked, if that can be told by itself.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Address(address) => Some(*address),
+            Self::Localhost(port) => Some((Ipv4Addr::LOCALHOST, *port).into()),
+            Self::Descriptor(_) | Self::Systemd => None,
+        }
+    }
+
     /// What the engine is to bind, or to listen on.
     pub(crate) fn bind(
         &self,

@@ -1,5 +1,6 @@
 //! `headroom-proxy`, the transparent reverse proxy: a thin door that turns flags and environment into the engine's
-//! options, writes a line of JSON for each exchange, and lets signals end it.
+//! options, writes a line of JSON for each exchange, and lets signals end it. `headroom-proxy health` asks a running one how
+//! it is.
 //!
 //! It ends with 0 once it has been told to and everything in flight has ended, or the limit for that is over; with
 //! 1 where it cannot start, or a second signal leaves it no time; with 2 for arguments that make no sense.
@@ -14,7 +15,7 @@ mod options;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use tabport_door::{CertificateError, Signal, Signals};
+use tabport_door::{CertificateError, Signal, Signals, health};
 use tabport_engine::{Server, ServerOptions};
 use thiserror::Error;
 use tokio::runtime;
@@ -42,6 +43,12 @@ enum Failure {
 fn main() -> ExitCode {
     let arguments = match Arguments::read() {
         Outcome::Run(arguments) => arguments,
+        Outcome::AskHealth(address) => {
+            return match health::check(address) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => end(1, &error.to_string()),
+            };
+        }
         Outcome::Print(text) => {
             let _ = io::stdout().write_all(text.as_bytes());
             return ExitCode::SUCCESS;

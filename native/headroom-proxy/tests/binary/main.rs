@@ -15,6 +15,7 @@ mod flags;
 #[path = "../../../engine/tests/wire/harness.rs"]
 #[allow(dead_code, reason = "the engine's tests use more of it")]
 mod harness;
+mod health;
 mod listen;
 mod log;
 #[cfg(target_os = "linux")]
