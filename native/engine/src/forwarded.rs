@@ -63,12 +63,17 @@ impl Forwarded {
 /// Whether a name differs from one of ours by underscores alone. Servers that make variables of names (RFC 3875, section
 /// 4.1.18) take the two for one field, and what a client has put there for what this proxy says.
 fn passes_for_ours(name: &[u8]) -> bool {
+    name.contains(&b'_') && is_ours(name)
+}
+
+/// Whether a name is one of those that are added, underscores being as good as hyphens.
+pub(crate) fn is_ours(name: &[u8]) -> bool {
     let hyphen = |byte: u8| if byte == b'_' { b'-' } else { byte };
     let alike = |own: &str| {
         own.len() == name.len()
             && own.bytes().zip(name).all(|(own, byte)| own.eq_ignore_ascii_case(&hyphen(*byte)))
     };
-    name.contains(&b'_') && ADDED.iter().any(|own| alike(own))
+    ADDED.iter().any(|own| alike(own))
 }
 
 /// The id that a client has given its request: one word of visible ASCII characters, of a bounded length.

@@ -4,6 +4,7 @@ use hyper::Version;
 
 use crate::error::ProxyError;
 use crate::fields::Fields;
+use crate::forwarded::is_ours;
 use crate::route::{Routing, Told, Upstream};
 
 /// Tells a gateway which port was asked for.
@@ -107,10 +108,13 @@ pub(crate) fn strip_connection(fields: &mut Fields) {
     }
 }
 
-/// Removes from trailers what may only stand in a head.
+/// Removes from trailers what may only stand in a head: what is said of a client there was not said by this proxy, and whoever
+/// merges the two (RFC 9110, section 6.5.1) would believe it.
 pub fn strip_trailers(trailers: &mut Fields) {
     strip_hop_by_hop(trailers);
-    trailers.retain(|name, _| !is_routing(name) && !is_one_of(&NOT_IN_TRAILERS, name));
+    trailers.retain(|name, _| {
+        !is_routing(name) && !is_ours(name) && !is_one_of(&NOT_IN_TRAILERS, name)
+    });
 }
 
 /// Removes hop-by-hop fields and those that `Connection` names.

@@ -49,6 +49,23 @@ async fn row_24_a_body_is_framed_as_it_was() {
     assert_eq!(fields, ["Content-Length: 0"]);
 }
 
+/// Nobody has looked at them there, and whoever merges trailers with the head would take them for this proxy's.
+#[tokio::test]
+async fn row_24_trailers_do_not_say_who_asks() {
+    let (proxy, origin) = set_up().await;
+    let trailers = "x-forwarded-for: 6.6.6.6\r\nX_Forwarded_Proto: 6\r\nX-Forwarded-Host: 6.test\r\n\
+        X-Request-Id: 6\r\nHost: 6.test\r\nX-Sum: 1\r\nX-Forwarded-Port: 1\r\n\r\n";
+    let kept = "0\r\nX-Sum: 1\r\nX-Forwarded-Port: 1\r\n\r\n";
+    let sent =
+        format!("PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n{trailers}");
+    let (mut client, mut upstream, _) = arrives(&proxy, &origin, &sent).await;
+    upstream.expect(kept).await;
+    let head = "HTTP/1.1 200 OK\r\nX-Request-Id: 1\r\nTransfer-Encoding: chunked\r\n\r\n";
+    upstream.send(format!("{head}0\r\n{trailers}")).await;
+    client.head().await;
+    client.expect(kept).await;
+}
+
 #[tokio::test]
 async fn row_25_the_upstream_decides_whether_a_body_is_wanted() {
     let (proxy, origin) = set_up().await;
