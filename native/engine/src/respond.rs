@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::StatusCode;
+use serde_json::Value;
 
 use crate::authenticate::REALM;
 use crate::context::Context;
@@ -170,7 +171,10 @@ pub(crate) fn with_answer(answer: Answer, exchange: &Exchange) -> Response {
                 Acting::ReverseProxy(proxy) => proxy.service.as_str(),
                 _ => "",
             };
-            with_json(StatusCode::OK, format!(r#"{{"ok":true,"service":{service:?}}}"#))
+            with_json(
+                StatusCode::OK,
+                format!(r#"{{"ok":true,"service":{}}}"#, Value::from(service)),
+            )
         }
     }
 }
@@ -187,7 +191,9 @@ pub(crate) async fn with_upstream_health(exchange: &Arc<Exchange>) -> Result<Res
             let status = status.as_u16();
             with_json(ILL, format!(r#"{{"ok":false,"upstream_status":{status}}}"#))
         }
-        Health::Silent(why) => with_json(ILL, format!(r#"{{"ok":false,"error":{why:?}}}"#)),
+        Health::Silent(why) => {
+            with_json(ILL, format!(r#"{{"ok":false,"error":{}}}"#, Value::from(why)))
+        }
     })
 }
 

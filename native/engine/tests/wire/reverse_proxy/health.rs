@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tabport_engine::ReverseProxyOptions;
+
 use super::{options, passed, set_up, start};
 use crate::harness::{Origin, Peer, Proxy, field, status};
 
@@ -39,6 +41,15 @@ async fn row_12_its_own_health_needs_no_upstream() {
     client.send("HEAD /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
     let answer = String::from_utf8(client.rest().await).unwrap();
     assert!(answer.contains("content-length: 34\r\n") && answer.ends_with("\r\n\r\n"), "{answer}");
+}
+
+/// What whoever runs it has named it is text, and no part of the syntax around it.
+#[tokio::test]
+async fn row_12_a_name_is_a_string_of_json() {
+    let service = "it's \"x\"\u{1}\u{7f}é\\".to_owned();
+    let proxy = start(ReverseProxyOptions { service, ..options("http://a.test") });
+    let (_, body) = ask(&proxy, "GET /healthz").await;
+    assert_eq!(body, "{\"ok\":true,\"service\":\"it's \\\"x\\\"\\u0001\u{7f}é\\\\\"}");
 }
 
 #[tokio::test]
