@@ -165,7 +165,9 @@ impl Wire {
     pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Frame>>> {
         const LIMIT: usize = 64 * 1024;
         loop {
-            match self.receiving.next(&self.unread).map_err(malformed)? {
+            // What was kept of a body may be all of it: in pieces, it is seen to move, and waits to be taken.
+            let unread = self.unread.get(..LIMIT).unwrap_or(&self.unread);
+            match self.receiving.next(unread).map_err(malformed)? {
                 Piece::Data(length) => {
                     let data = self.unread.split_to(length).freeze();
                     return Poll::Ready(Ok(Some(Frame::Data(data))));
