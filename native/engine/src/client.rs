@@ -6,10 +6,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::timeout;
 
+use crate::buffer::{Room, Taken};
 use crate::error::ProxyError;
 use crate::head::ResponseHead;
 use crate::http1::{Downstream, Framing, PumpError, Wire, pump, pump_frames};
@@ -43,7 +44,13 @@ impl Client<'_> {
         count: impl FnMut(usize),
     ) -> Poll<Result<(), PumpError>> {
         match self {
-            Self::Http1(client) => pump(cx, client.wire(), upstream, count),
+            Self::Http1(client) => {
+                let sent = pump(cx, client.wire(), upstream, count);
+                if sent.is_ready() {
+                    client.let_go();
+                }
+                sent
+            }
             Self::Http2(upload) => pump_frames(cx, &mut upload.body, upstream, count),
             Self::Nobody => upstream.poll_send(cx).map_err(PumpError::To),
         }
@@ -52,17 +59,13 @@ impl Client<'_> {
     /// Reads the request's body to its end, and keeps it; its length, if there is one.
     pub(crate) async fn hold(
         &mut self,
-        limit: u64,
+        room: Room<'_>,
         idle: Option<Duration>,
     ) -> Result<Option<u64>, ProxyError> {
-        match self.framing() {
-            Framing::None => Ok(None),
-            Framing::Length(length) if length > limit => Err(ProxyError::BodyTooLarge),
-            _ => match self {
-                Self::Http1(client) => client.hold_body(limit, idle).await.map(Some),
-                Self::Http2(upload) => upload.hold(limit, idle).await.map(Some),
-                Self::Nobody => Ok(None),
-            },
+        match (self.framing(), self) {
+            (Framing::None, _) | (_, Self::Nobody) => Ok(None),
+            (_, Self::Http1(client)) => client.hold_body(room, idle).await.map(Some),
+            (_, Self::Http2(upload)) => upload.hold(room, idle).await.map(Some),
         }
     }
 
@@ -108,7 +111,7 @@ const PIECE: usize = 64 * 1024;
 /// What a client sends, as it comes or as it was kept.
 pub(crate) enum Upload {
     Coming(Incoming),
-    Held(Bytes),
+    Held { content: Bytes, _taken: Taken },
 }
 
 impl Http2Upload {
@@ -123,8 +126,12 @@ impl Http2Upload {
         self.body.take()
     }
 
-    async fn hold(&mut self, limit: u64, idle: Option<Duration>) -> Result<u64, ProxyError> {
-        let mut held = BytesMut::new();
+    async fn hold(
+        &mut self,
+        mut room: Room<'_>,
+        idle: Option<Duration>,
+    ) -> Result<u64, ProxyError> {
+        let mut held = room.buffer(self.length)?;
         while let Some(body) = &mut self.body {
             let frame = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx));
             let frame = match idle {
@@ -134,13 +141,12 @@ impl Http2Upload {
             let Some(frame) = frame else { break };
             let frame = frame.map_err(|error| broken_upload(&io::Error::other(error)))?;
             let data = frame.into_data().unwrap_or_default();
-            if (held.len() + data.len()) as u64 > limit {
-                return Err(ProxyError::BodyTooLarge);
-            }
+            room.take(data.len())?;
             held.extend_from_slice(&data);
         }
         let length = held.len() as u64;
-        self.body = (length > 0).then(|| Upload::Held(held.freeze()));
+        self.body =
+            (length > 0).then(|| Upload::Held { content: held.freeze(), _taken: room.keep() });
         self.length = Some(length);
         Ok(length)
     }
@@ -164,8 +170,8 @@ impl Body for Upload {
     ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
         match &mut *self {
             Self::Coming(body) => Pin::new(body).poll_frame(cx),
-            Self::Held(body) => {
-                let piece = body.split_to(body.len().min(PIECE));
+            Self::Held { content, .. } => {
+                let piece = content.split_to(content.len().min(PIECE));
                 let piece = Some(piece).filter(|piece| !piece.is_empty());
                 Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
             }
@@ -175,14 +181,14 @@ impl Body for Upload {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Coming(body) => body.is_end_stream(),
-            Self::Held(body) => body.is_empty(),
+            Self::Held { content, .. } => content.is_empty(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Coming(body) => body.size_hint(),
-            Self::Held(body) => SizeHint::with_exact(body.len() as u64),
+            Self::Held { content, .. } => SizeHint::with_exact(content.len() as u64),
         }
     }
 }

@@ -52,6 +52,9 @@ pub enum ProxyError {
     /// A body that was to be read whole is longer than it may be.
     #[error("the request's body is too large")]
     BodyTooLarge,
+    /// Bodies that are read whole take all the room there is for them; when to come back.
+    #[error("the proxy holds as much of requests as it may")]
+    BuffersFull(Duration),
     /// An extended CONNECT asks for a protocol that is not relayed (RFC 8441).
     #[error("this protocol is not relayed")]
     UnknownProtocol,
@@ -141,6 +144,7 @@ impl ProxyError {
             | Self::RequestLimit(wait)
             | Self::TunnelLimit(wait)
             | Self::RateLimit(wait)
+            | Self::BuffersFull(wait)
             | Self::BreakerOpen(wait) => Some(*wait),
             _ => None,
         }

@@ -74,6 +74,7 @@ pub mod workspace;
 
 pub use authenticate::{Access, AllowedHost, InvalidToken, Token};
 pub use base_url::{BaseUrl, InvalidBaseUrl};
+pub use buffer::BufferLimits;
 pub use certificate::{Certificate, InvalidCertificate, ServerCertificate};
 pub use context::ContextInfo;
 pub use counters::{Stats, Totals};

@@ -75,6 +75,7 @@ fn classify(error: &ProxyError) -> (StatusCode, &'static str) {
         ProxyError::GatewayRefused(_) => (StatusCode::BAD_GATEWAY, "destination_unavailable"),
         ProxyError::ConnectionLimit(_)
         | ProxyError::RequestLimit(_)
+        | ProxyError::BuffersFull(_)
         | ProxyError::TunnelLimit(_) => (StatusCode::SERVICE_UNAVAILABLE, "http_request_denied"),
         ProxyError::RateLimit(_) => (StatusCode::TOO_MANY_REQUESTS, "http_request_denied"),
         ProxyError::BreakerOpen(_) => (StatusCode::SERVICE_UNAVAILABLE, "destination_unavailable"),

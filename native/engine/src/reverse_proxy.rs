@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use crate::authenticate::is_in;
 use crate::base_url::BaseUrl;
+use crate::buffer::{BufferLimits, Buffers};
 use crate::context::random_hex;
 use crate::decide::reverse_proxy::Rules;
 use crate::face::Shared;
@@ -26,9 +27,9 @@ pub struct ReverseProxyOptions {
     pub upstream_http2: bool,
     /// The networks of proxies in front of this one, whose `X-Forwarded-Proto` and `X-Forwarded-Host` are kept.
     pub trusted: Vec<IpNet>,
-    /// Reads a request's body to its end, before the upstream is asked, and answers 413 to one that has more bytes than
-    /// this. `None` streams every body, whatever its length.
-    pub buffer_requests: Option<u64>,
+    /// Reads a request's body to its end, before the upstream is asked, within these limits. `None` streams every body,
+    /// whatever its length.
+    pub buffer_requests: Option<BufferLimits>,
     /// How long an upgraded connection may move no byte; `None` is for ever.
     pub upgraded_idle: Option<Duration>,
     /// What it calls itself in its answer to `/healthz`.
@@ -43,7 +44,7 @@ pub(crate) struct ReverseProxy {
     pub(crate) rules: Rules,
     pub(crate) probe: Probe,
     pub(crate) service: String,
-    pub(crate) buffer_requests: Option<u64>,
+    pub(crate) buffers: Option<Buffers>,
     pub(crate) upgraded_idle: Option<Duration>,
     trusted: Vec<IpNet>,
 }
@@ -57,7 +58,7 @@ impl ReverseProxy {
             rules: Rules { upstream, rewrite_host },
             probe,
             service: options.service,
-            buffer_requests: options.buffer_requests,
+            buffers: options.buffer_requests.map(Buffers::new),
             upgraded_idle: options.upgraded_idle,
             trusted,
         }

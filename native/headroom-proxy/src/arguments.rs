@@ -9,7 +9,7 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use ipnet::IpNet;
 use tabport_door::{CertificateError, CertificateFiles};
-use tabport_engine::{BaseUrl, ServerCertificate, UpstreamProxy};
+use tabport_engine::{BaseUrl, BufferLimits, ServerCertificate, UpstreamProxy};
 
 use crate::listen::Listen;
 use crate::{log, next_proxy};
@@ -63,6 +63,10 @@ pub(crate) struct Flags {
     /// Read a request's body whole before the upstream is asked
     #[arg(long)]
     pub(crate) buffer_requests: bool,
+    /// The most that --buffer-requests holds of all requests at once [default: 512MB, or --max-body-bytes if that is
+    /// more]
+    #[arg(long, value_name = "SIZE")]
+    max_buffered_bytes: Option<ByteSize>,
     /// What is logged: a level, or several of TARGET=LEVEL with commas between
     #[arg(long, value_name = "FILTER", default_value = "info")]
     pub(crate) log_level: String,
@@ -179,8 +183,19 @@ impl Arguments {
         if flags.take_over.is_some() && names_socket {
             return Err("--take-over takes a socket, and --listen names one already".to_owned());
         }
+        if flags.max_buffered_bytes.is_some_and(|all| all < flags.max_body_bytes) {
+            return Err("--max-buffered-bytes is less than --max-body-bytes".to_owned());
+        }
         log::filter(&flags.log_level).map_err(|error| format!("--log-level: {error}"))?;
         Ok(Self { flags, upstream, upstream_proxy })
+    }
+
+    /// How much of requests is held before the upstream is asked; `None` where nothing is.
+    pub(crate) fn buffer_limits(&self) -> Option<BufferLimits> {
+        let body = self.flags.max_body_bytes;
+        let all = self.flags.max_buffered_bytes.unwrap_or(body.max(ByteSize::mb(512)));
+        let limits = BufferLimits { body: body.as_u64(), all: all.as_u64() };
+        self.flags.buffer_requests.then_some(limits)
     }
 
     /// The certificate as its files are now; `None` where clients speak no TLS.

@@ -45,7 +45,7 @@ fn reverse_proxy(arguments: &Arguments) -> ReverseProxyOptions {
         rewrite_host: flags.rewrite_host && !flags.no_rewrite_host,
         upstream_http2: !flags.upstream_http1,
         trusted: flags.trusted_proxies.clone(),
-        buffer_requests: flags.buffer_requests.then(|| flags.max_body_bytes.as_u64()),
+        buffer_requests: arguments.buffer_limits(),
         upgraded_idle: flags.websocket_idle_timeout,
         service: "headroom-proxy".to_owned(),
         upstream_health: flags.upstream_health_path.clone(),

@@ -42,10 +42,14 @@ impl Downstream {
     ) -> io::Result<After> {
         let Response { head, mut body, switch, exchange } = response;
         let framing = self.begin_answer(&head, &body, switch.is_some());
+        if self.wire.has_received() {
+            self.let_go();
+        }
         // However it comes to be cut short, an orderly end would be taken for the body's.
         self.wire.stream_mut().reset_on_drop(framing == Framing::UntilClose);
         self.send_body(&mut body, exchange.as_deref(), idle).await?;
         self.wire.stream_mut().reset_on_drop(false);
+        self.let_go();
         if let Some(exchange) = exchange {
             exchange.completed();
         }

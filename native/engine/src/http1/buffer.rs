@@ -5,11 +5,10 @@ use std::io;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::BytesMut;
-
 use super::downstream::Downstream;
 use super::framing::Framing;
 use super::wire::Frame;
+use crate::buffer::Room;
 use crate::error::ProxyError;
 use crate::respond;
 use crate::upstream::broken_upload;
@@ -18,23 +17,24 @@ impl Downstream {
     /// Reads the request's body to its end; its length. A client that waits to be told to send it is told so.
     pub(crate) async fn hold_body(
         &mut self,
-        limit: u64,
+        mut room: Room<'_>,
         idle: Option<Duration>,
     ) -> Result<u64, ProxyError> {
+        let announced =
+            if let Framing::Length(length) = self.framing { Some(length) } else { None };
+        let mut held = room.buffer(announced)?;
         if self.expects && self.wire.unread().is_empty() {
             self.inform(&respond::with_continue()).await.map_err(|_| ProxyError::ClientGone)?;
         }
         self.expects = false;
-        let mut held = BytesMut::new();
         while let Some(Frame::Data(data)) = self.next_frame(idle).await? {
-            if (held.len() + data.len()) as u64 > limit {
-                return Err(ProxyError::BodyTooLarge);
-            }
+            room.take(data.len())?;
             held.extend_from_slice(&data);
         }
         let length = held.len() as u64;
         self.framing = if length > 0 { Framing::Length(length) } else { Framing::None };
         self.wire.hold(held);
+        self.taken = room.keep();
         Ok(length)
     }
 
@@ -49,5 +49,30 @@ impl Downstream {
             io::ErrorKind::TimedOut => ProxyError::RequestTimeout,
             _ => broken_upload(&error),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::http1::Wire;
+
+    /// An HTTP/2 upstream takes frames, and who waits for its answer sees by each that the body moves.
+    #[tokio::test]
+    async fn what_is_held_is_sent_on_in_pieces() {
+        const LENGTH: usize = 1_000_000;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut wire = Wire::new(socket.into());
+        wire.hold(BytesMut::zeroed(LENGTH));
+        let mut pieces = Vec::new();
+        while let Some(Frame::Data(data)) = poll_fn(|cx| wire.poll_frame(cx)).await.unwrap() {
+            pieces.push(data.len());
+        }
+        assert_eq!(pieces.iter().sum::<usize>(), LENGTH);
+        assert!(pieces.iter().all(|length| *length <= 64 * 1024), "{pieces:?}");
     }
 }

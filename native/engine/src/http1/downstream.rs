@@ -13,6 +13,7 @@ use super::framing::{self, Framing};
 use super::parse::{self, HeadError, HeadLimits};
 use super::serialize::write_response;
 use super::wire::Wire;
+use crate::buffer::Taken;
 use crate::client::Client;
 use crate::connection::Connection;
 use crate::error::ProxyError;
@@ -38,6 +39,8 @@ pub(crate) struct Downstream {
     pub(super) keep_alive: bool,
     /// Whether the client waits to be told to send its body, and may never send it.
     pub(super) expects: bool,
+    /// What a body that was read whole takes of the room for those.
+    pub(super) taken: Taken,
 }
 
 /// How far the head being read has come.
@@ -93,6 +96,7 @@ impl Downstream {
             framing: Framing::None,
             keep_alive: true,
             expects: false,
+            taken: None,
         }
     }
 
@@ -102,6 +106,11 @@ impl Downstream {
 
     pub(crate) fn wire(&mut self) -> &mut Wire {
         &mut self.wire
+    }
+
+    /// What was held of the request has been sent on.
+    pub(crate) fn let_go(&mut self) {
+        self.taken = None;
     }
 
     pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {

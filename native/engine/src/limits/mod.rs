@@ -93,7 +93,7 @@ pub struct BreakerLimits {
 }
 
 /// When to come back to what frees itself at a time that nobody knows.
-const SOON: Duration = Duration::from_secs(1);
+pub(crate) const SOON: Duration = Duration::from_secs(1);
 
 /// How many there may be of something at once; a default one has no limit.
 #[derive(Debug, Default)]

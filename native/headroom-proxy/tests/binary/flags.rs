@@ -50,6 +50,7 @@ async fn row_7_row_9_and_row_10_values_without_sense_are_2() {
         ("--upstream-connect-timeout", "soon", "--upstream-connect-timeout"),
         ("--graceful-shutdown-timeout", "1", "time unit"),
         ("--max-body-bytes", "many", "--max-body-bytes"),
+        ("--max-buffered-bytes", "99MB", "--max-body-bytes"),
         ("--log-level", "verbose", "--log-level"),
         ("--log-level", "a=b=c", "--log-level"),
         ("--listen", "nowhere", "--listen"),

@@ -4,16 +4,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::Request;
-use tabport_engine::ReverseProxyOptions;
-use tokio::net::TcpStream;
+use tabport_engine::{BufferLimits, ReverseProxyOptions};
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::{options, passed, start, start_impatient};
-use crate::harness::{Origin, Proxy, status};
+use crate::harness::{Origin, Peer, Proxy, field, status};
 use crate::stream::{answered, send_all, speak};
+
+/// Room for one and a half.
+fn limited(body: u64) -> BufferLimits {
+    BufferLimits { body, all: body + body / 2 }
+}
 
 async fn set_up(limit: u64) -> (Proxy, Origin) {
     let origin = Origin::start().await;
-    let buffer_requests = Some(limit);
+    let buffer_requests = Some(limited(limit));
     (start(ReverseProxyOptions { buffer_requests, ..options(&origin.url()) }), origin)
 }
 
@@ -110,7 +115,7 @@ async fn row_8_http_2_requests_get_a_length() {
 #[tokio::test]
 async fn row_8_one_that_does_not_come_is_408() {
     let origin = Origin::start().await;
-    let buffer_requests = Some(8);
+    let buffer_requests = Some(limited(8));
     let options = ReverseProxyOptions { buffer_requests, ..options(&origin.url()) };
     let proxy = start_impatient(options, Duration::from_millis(200));
     let mut client = proxy.connect().await;
@@ -125,8 +130,12 @@ async fn row_7_and_8_an_upstream_may_take_its_time_with_what_was_kept() {
     const PIECES: usize = 4;
     const PIECE: usize = 8 << 20;
     const LIMIT: Duration = Duration::from_millis(1500);
-    let origin = Origin::start().await;
-    let buffer_requests = Some(1 << 30);
+    let socket = TcpSocket::new_v4().unwrap();
+    // Left alone, some systems would keep all of it.
+    socket.set_recv_buffer_size(256 * 1024).unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let origin = Origin::of(socket.listen(16).unwrap());
+    let buffer_requests = Some(limited(1 << 30));
     let options = ReverseProxyOptions { buffer_requests, ..options(&origin.url()) };
     let proxy = start_impatient(options, LIMIT);
     let mut client = proxy.connect().await;
@@ -141,4 +150,56 @@ async fn row_7_and_8_an_upstream_may_take_its_time_with_what_was_kept() {
     }
     upstream.answer("ok").await;
     assert_eq!(client.response().await.1, "ok");
+}
+
+/// Asks with a body whose length is announced; the origin answers if it is asked. The status, and when to come back.
+async fn post(client: &mut Peer, origin: &Origin, length: usize) -> (u16, Option<String>) {
+    let head = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+    client.send(head + &"x".repeat(length)).await;
+    let answer = async {
+        let mut upstream = origin.accept().await;
+        upstream.head().await;
+        upstream.take(length).await;
+        upstream.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").await;
+    };
+    let head = tokio::select! {
+        head = client.head() => head,
+        () = answer => client.head().await,
+    };
+    (status(&head), field(&head, "retry-after").map(str::to_owned))
+}
+
+#[tokio::test]
+async fn row_8_what_is_held_at_once_has_a_limit_and_is_given_back() {
+    let (proxy, origin) = set_up(8).await;
+    for gone in [false, true] {
+        let mut slow = proxy.connect().await;
+        slow.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nsixsix").await;
+        let refused = (503, Some("1".to_owned()));
+        while post(&mut proxy.connect().await, &origin, 8).await != refused {}
+        let mut chunked = proxy.connect().await;
+        let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+        chunked.send(format!("{head}5\r\nabcde\r\n3\r\nfgh\r\n0\r\n\r\n")).await;
+        assert_eq!(status(&chunked.response().await.0), 503);
+        let mut sender = speak(TcpStream::connect(proxy.server.local_addr()).await.unwrap()).await;
+        let request = Request::post("http://a/").header("content-length", 8).body(()).unwrap();
+        let (response, mut body) = sender.send_request(request, false).unwrap();
+        body.send_data(Bytes::from_static(b"12345678"), true).unwrap();
+        assert_eq!(answered(response).await.status(), 503);
+        assert_eq!(post(&mut proxy.connect().await, &origin, 6).await.0, 200);
+        if gone {
+            slow.reset();
+        } else {
+            slow.send("ok").await;
+            origin.answer("ok").await;
+            assert_eq!(status(&slow.response().await.0), 200);
+        }
+        // One that is kept alive holds nothing.
+        let mut waiting = proxy.connect().await;
+        while post(&mut waiting, &origin, 8).await.0 != 200 {
+            waiting = proxy.connect().await;
+        }
+        assert_eq!(post(&mut proxy.connect().await, &origin, 8).await.0, 200);
+        assert_eq!(post(&mut waiting, &origin, 8).await.0, 200);
+    }
 }
