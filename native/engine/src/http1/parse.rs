@@ -66,15 +66,28 @@ pub(crate) fn response(bytes: &[u8]) -> Parsed<ResponseHead> {
     let Some(length) = length(status, bytes, RESPONSE)? else { return Ok(None) };
     let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok());
     let status = status.ok_or(HeadError::Malformed("the status is not valid"))?;
-    let reason = parsed.reason.unwrap_or_default();
-    let usual = status.canonical_reason() == Some(reason);
+    let reason = match parsed.reason.unwrap_or_default() {
+        "" => opaque_reason(bytes.get(..length).unwrap_or_default()),
+        text => text.as_bytes(),
+    };
+    let usual = status.canonical_reason().is_some_and(|usual| usual.as_bytes() == reason);
     let head = ResponseHead {
         status,
-        reason: (!usual).then(|| reason.as_bytes().into()),
+        reason: (!usual).then(|| reason.into()),
         version: version(parsed.version),
         fields: fields(parsed.headers, length),
     };
     Ok(Some((head, length)))
+}
+
+/// The reason phrase behind the status of a valid head: one with obs-text (RFC 9112, section 4) is empty to the parser, which
+/// deals in text.
+fn opaque_reason(head: &[u8]) -> &[u8] {
+    const STATUS: &[u8] = b"HTTP/1.1 200 ";
+    let lines = head.split(|byte| *byte == b'\n');
+    let mut lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let first = lines.find(|line| !line.is_empty()).unwrap_or_default();
+    first.get(STATUS.len()..).unwrap_or_default()
 }
 
 /// The trailer section after a chunked body (RFC 9112, section 7.1.2).

@@ -108,6 +108,19 @@ async fn row_30_coded_content_is_passed_on_as_it_is() {
 }
 
 #[tokio::test]
+async fn row_32_a_reason_phrase_need_not_be_text() {
+    let (proxy, origin) = set_up().await;
+    for reason in [&b"d\xe9j\xe0 vu"[..], b"\xff", b"", b"Fine"] {
+        let (mut client, mut upstream, _) =
+            arrives(&proxy, &origin, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        let fields = b"\r\nX-Request-Id: 1\r\nContent-Length: 0\r\n\r\n";
+        let response = [b"HTTP/1.1 200 ", reason, fields].concat();
+        upstream.send(&response).await;
+        client.expect(&response).await;
+    }
+}
+
+#[tokio::test]
 async fn row_31_interim_responses_arrive_and_bodiless_ones_have_no_body() {
     let (proxy, origin) = set_up().await;
     let (mut client, mut upstream, _) =

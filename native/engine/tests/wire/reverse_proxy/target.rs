@@ -101,6 +101,12 @@ async fn what_names_no_path_of_the_upstream_is_an_error() {
         client.send(request).await;
         assert_eq!(status(&client.response().await.0), expected, "{request}");
     }
+    // Latin-1, in which the second byte is a line's end to some.
+    for target in [&b"/caf\xe9"[..], b"/\x85"] {
+        let mut client = proxy.connect().await;
+        client.send([b"GET ", target, b" HTTP/1.1\r\nHost: a.test\r\n\r\n"].concat()).await;
+        assert_eq!(status(&client.response().await.0), 400, "{target:?}");
+    }
     origin.was_never_dialled().await;
 }
 
