@@ -50,7 +50,8 @@ fn check_checked(sent: &[rules::Line]) {
     assert!(!sent.iter().any(folded), "a field looks like a routing field to some servers");
 }
 
-/// RFC 9110, section 6.5.1: what decides over framing, routing or credentials is no trailer.
+/// RFC 9110, section 6.5.1: what decides over framing, routing or credentials is no trailer, nor is what a proxy tells of a
+/// client.
 fn check_trailers(trailers: &[rules::Line]) {
     let refused = [
         "authorization",
@@ -64,8 +65,10 @@ fn check_trailers(trailers: &[rules::Line]) {
         "transfer-encoding",
         "upgrade",
     ];
+    let told = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-request-id"];
     for (name, _) in trailers {
-        let routing = name.replace('_', "-").starts_with("x-cmux-");
-        assert!(!routing && !refused.contains(&name.as_str()), "{name} in the trailers");
+        let folded = name.replace('_', "-");
+        let own = folded.starts_with("x-cmux-") || told.contains(&folded.as_str());
+        assert!(!own && !refused.contains(&name.as_str()), "{name} in the trailers");
     }
 }
