@@ -2,15 +2,15 @@
  * The Python 2.7 that Autobahn needs: the machine's own, or, where Debian's packages can be had, the one of Debian 11,
  * unpacked into the cache. It is installed nowhere, so it meets no other Python and needs no rights.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import path from 'node:path'
+import { unpackDebian } from '../../scripts/lib/debian.mjs'
 import { cache } from '../../scripts/lib/paths.mjs'
-import { ask, quiet } from '../../scripts/lib/run.mjs'
+import { ask } from '../../scripts/lib/run.mjs'
 import { StepError } from '../../scripts/lib/step.mjs'
 
 /** The last Debian that has Python 2.7. */
 const RELEASE = 'bullseye'
-const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 /** The interpreter, its headers (a dependency of Autobahn is compiled), and libraries that later releases lack. */
 const PACKAGES = [
   'python2.7-minimal',
@@ -57,51 +57,17 @@ function fetched() {
   }
 }
 
-/** With an apt of its own: the system's sources, lists and packages stay as they are. */
+/** Unpacks beside the final place and moves: an interrupted run leaves nothing that looks complete. */
 async function fetchFromDebian() {
-  const mirror = debianMirror()
-  if (!mirror) throw new StepError(noPython())
-  const apt = path.join(conformanceCache, 'apt')
-  rmSync(apt, { recursive: true, force: true })
-  mkdirSync(path.join(apt, 'lists', 'partial'), { recursive: true })
-  mkdirSync(path.join(apt, 'archives', 'partial'), { recursive: true })
-  writeFileSync(path.join(apt, 'sources.list'), `deb [signed-by=${KEYRING}] ${mirror} ${RELEASE} main\n`)
+  const [apt, contents] = ['apt', 'python2.7.new'].map((name) => path.join(conformanceCache, name))
+  rmSync(contents, { recursive: true, force: true })
   try {
-    await quiet('apt-get', [...aptOptions(apt), '-q', 'update'])
-    await quiet('env', ['-C', apt, 'apt-get', ...aptOptions(apt), '-q', 'download', ...PACKAGES])
+    await unpackDebian(RELEASE, apt, { [contents]: PACKAGES })
   } catch (error) {
     throw new StepError(`${error.message}\n${noPython()}`)
   }
-  await unpack(apt)
-}
-
-const aptOptions = (apt) =>
-  [
-    `Dir::Etc::SourceList=${path.join(apt, 'sources.list')}`,
-    'Dir::Etc::SourceParts=/dev/null',
-    `Dir::State::Lists=${path.join(apt, 'lists')}`,
-    `Dir::Cache=${apt}`,
-    `APT::Sandbox::User=root`,
-  ].flatMap((option) => ['-o', option])
-
-/** Unpacks beside the final place and moves: an interrupted run leaves nothing that looks complete. */
-async function unpack(apt) {
-  const contents = path.join(apt, 'contents')
-  for (const name of readdirSync(apt).filter((name) => name.endsWith('.deb'))) {
-    await quiet('dpkg-deb', ['-x', path.join(apt, name), contents])
-  }
   rmSync(path.dirname(unpacked), { recursive: true, force: true })
   renameSync(contents, path.dirname(unpacked))
-  rmSync(apt, { recursive: true })
-}
-
-/** Where this Debian gets its own packages from; older releases are in the same place. */
-function debianMirror() {
-  if (!existsSync('/etc/os-release') || !existsSync(KEYRING)) return undefined
-  const codename = /^VERSION_CODENAME=(.+)$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1]
-  const targets = ask('apt-get', ['indextargets', '--format', '$(RELEASE) $(REPO_URI)', 'Component: main']) ?? ''
-  const lines = targets.split('\n').map((line) => line.split(' '))
-  return lines.find(([release]) => release === codename)?.[1]
 }
 
 const noPython = () =>
