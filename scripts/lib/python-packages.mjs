@@ -6,10 +6,12 @@ import { ask, quiet } from './run.mjs'
 
 /** What a requirements file of the repository asks for, in a folder of its own. */
 export class PythonPackages {
-  constructor(name, folder, requirements) {
+  /** `platform` is a wheel's, such as `musllinux_1_2_x86_64`, when it is not for this machine. */
+  constructor(name, folder, requirements, platform) {
     this.stamp = `python-${name}`
     this.folder = folder
     this.requirements = requirements
+    this.platform = platform
   }
 
   /** Whether what is in the cache is what is asked for. */
@@ -24,8 +26,9 @@ export class PythonPackages {
     rmSync(staging, { recursive: true, force: true })
     mkdirSync(staging, { recursive: true })
     const options = ['-q', '--disable-pip-version-check', '--no-deps', '--only-binary', ':all:', '--require-hashes']
+    const which = this.platform ? ['--platform', this.platform] : []
     const where = ['--target', staging, '-r', inRoot(this.requirements)]
-    await quiet('python3', ['-m', 'pip', 'install', ...options, ...where])
+    await quiet('python3', ['-m', 'pip', 'install', ...options, ...which, ...where])
     rmSync(this.folder, { recursive: true, force: true })
     renameSync(staging, this.folder)
     stamp(this.stamp, this.wanted())
@@ -34,6 +37,6 @@ export class PythonPackages {
 
   /** Compiled parts are for one version of Python. */
   wanted() {
-    return `${fingerprint([this.requirements])} ${ask('python3', ['--version'])}`
+    return [fingerprint([this.requirements]), ask('python3', ['--version']), this.platform].filter(Boolean).join(' ')
   }
 }
