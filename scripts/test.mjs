@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { generatedFiles } from './lib/build.mjs'
-import { cache } from './lib/paths.mjs'
+import { cache, trialPackages } from './lib/paths.mjs'
 import { addResults, countCargo, countVitest, forgetResults, saveResults } from './lib/results.mjs'
 import { bin, show } from './lib/run.mjs'
 import { main, StepError, step } from './lib/step.mjs'
@@ -10,6 +10,8 @@ import { failMissing } from './lib/system.mjs'
 import { setUp } from './setup.mjs'
 
 const CI = process.env.CI === 'true'
+/** Elsewhere, the packages around the checkout's own addon are tested: building for every platform takes minutes. */
+const makesPackages = CI && process.platform === 'linux'
 const report = path.join(cache, 'vitest.json')
 const [filter] = process.argv.slice(2)
 
@@ -19,6 +21,7 @@ await main(async () => {
   forgetResults()
   const committed = generatedFiles()
   await setUp({ onMissing: CI ? failMissing : (message) => `INCOMPLETE, tests will be skipped\n${message}` })
+  if (makesPackages) await step('npm packages for the tests', () => show('node', ['scripts/packages.mjs', 'trial']))
   try {
     if (!filter) await checks(committed)
     await step('cargo test', cargoTest)
@@ -56,7 +59,8 @@ async function vitest() {
   rmSync(report, { force: true })
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
   const args = ['run', ...reporters, ...(filter ? [filter, '--passWithNoTests'] : [])]
-  await show(bin('vitest'), args).finally(() => {
+  const env = makesPackages ? { TABPORT_PACKAGES: path.join(trialPackages, 'tarballs') } : {}
+  await show(bin('vitest'), args, { env }).finally(() => {
     if (existsSync(report)) results = addResults(results, countVitest(JSON.parse(readFileSync(report, 'utf8'))))
   })
 }

@@ -19,6 +19,8 @@ export const panickingAddon = inRoot('target', 'panics', 'tabport.node')
 export const staticGateway = inRoot('target', 'static', 'cmux-proxy')
 /** The reverse proxy in the same way. */
 export const staticHeadroom = inRoot('target', 'static', 'headroom-proxy')
+/** The npm packages that `npm test` tests in CI: `binaries`, and the `tarballs` made of them. */
+export const trialPackages = inRoot('target', 'packages', 'trial')
 
 function debugProgram(name) {
   return inRoot('target', 'debug', process.platform === 'win32' ? `${name}.exe` : name)

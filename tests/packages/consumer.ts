@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { inRoot } from '../../scripts/lib/paths.mjs'
+import type { Machine } from '../../scripts/packages/machines.mjs'
 
 const require = createRequire(import.meta.url)
 const isWindows = process.platform === 'win32'
@@ -33,37 +34,47 @@ const MANAGERS = {
   yarn: () => inRoot('node_modules', '@yarnpkg', 'cli-dist', 'bin', 'yarn.js'),
 }
 
-export function newConsumer(registry: string): Consumer {
-  const home = realpathSync(mkdtempSync(path.join(tmpdir(), 'tabport-consumer-')))
-  const folder = path.join(home, 'app')
+/** On this machine, or on another one, whose Node and npm it then has. */
+export function newConsumer(registry: string, machine?: Machine): Consumer {
+  const parent = machine ? path.join(machine.root, 'tmp') : tmpdir()
+  const outside = realpathSync(mkdtempSync(path.join(parent, 'tabport-consumer-')))
+  const home = machine ? path.join('/tmp', path.basename(outside)) : outside
+  const folder = path.join(outside, 'app')
   mkdirSync(folder)
-  const env = environment(home, registry)
+  const env = { ...(machine ? { PATH: process.env.PATH } : ownPath(home)), ...settings(home, registry) }
+  const node = machine ? machine.node(path.join(home, 'app')) : [process.execPath]
   const write = (name: string, text: string): void => writeFileSync(path.join(folder, name), text)
   write('package.json', JSON.stringify({ name: 'app', version: '1.0.0', private: true }))
   return {
     folder,
     write,
-    node: (...args) => run(process.execPath, args, folder, env),
+    node: (...args) => run([...node, ...args], folder, env),
     async manager(name, ...args) {
-      const ended = await run(process.execPath, [MANAGERS[name](), ...args], folder, env)
+      const program = machine && name === 'npm' ? machine.npm : MANAGERS[name]()
+      const ended = await run([...node, program, ...args], folder, env)
       if (ended.status !== 0) throw new Error(`${name} ${args.join(' ')} failed (${ended.status}):\n${ended.output}`)
       return ended
     },
-    remove: () => rmSync(home, { recursive: true, force: true }),
+    remove: () => rmSync(outside, { recursive: true, force: true }),
   }
 }
 
-/** A PATH with Node and nothing else; folders, caches and settings of its own; no registry but the given one. */
-function environment(home: string, registry: string): NodeJS.ProcessEnv {
+/** A PATH with Node and nothing else. */
+function ownPath(home: string): NodeJS.ProcessEnv {
+  if (isWindows) {
+    const { SYSTEMROOT, COMSPEC } = process.env
+    return { SYSTEMROOT, COMSPEC, TEMP: home, PATH: path.dirname(process.execPath) }
+  }
   const bin = path.join(home, 'bin')
   mkdirSync(bin)
-  if (!isWindows) {
-    symlinkSync(process.execPath, path.join(bin, 'node'))
-    symlinkSync('/bin/sh', path.join(bin, 'sh'))
-  }
+  symlinkSync(process.execPath, path.join(bin, 'node'))
+  symlinkSync('/bin/sh', path.join(bin, 'sh'))
+  return { PATH: bin }
+}
+
+/** Folders, caches and settings of its own; no registry but the given one. */
+function settings(home: string, registry: string): NodeJS.ProcessEnv {
   return {
-    ...(isWindows && { SYSTEMROOT: process.env.SYSTEMROOT, COMSPEC: process.env.COMSPEC, TEMP: home }),
-    PATH: isWindows ? path.dirname(process.execPath) : bin,
     HOME: home,
     USERPROFILE: home,
     XDG_CACHE_HOME: path.join(home, 'cache'),
@@ -89,8 +100,8 @@ function npmProgram(): string {
   return require.resolve('npm/bin/npm-cli.js', { paths: places.map((place) => path.dirname(place)) })
 }
 
-function run(program: string, args: string[], cwd: string, env: NodeJS.ProcessEnv): Promise<Ended> {
-  const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+function run([program, ...args]: string[], cwd: string, env: NodeJS.ProcessEnv): Promise<Ended> {
+  const child = spawn(program!, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let [stdout, output] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text) => {
     stdout += text
