@@ -49,3 +49,14 @@ test('a release builds for every platform that has a package', () => {
   const built = Array.from(read('release.yml').matchAll(/, target: ([\w-]+) }/g), ([, target]) => target)
   expect(built).toEqual(platforms().map(({ triple }) => triple))
 })
+
+test('the bill of materials covers the addon of every platform', () => {
+  expect(read('release.yml')).toMatch(/cargo cyclonedx .*--target all /)
+})
+
+test('licences and advisories are checked for every platform', () => {
+  const [, targets] = readFileSync(inRoot('deny.toml'), 'utf8').match(/^targets = \[\n([^\]]+)\]/m)!
+  expect(Array.from(targets!.matchAll(/"([^"]+)"/g), ([, target]) => target)).toEqual(
+    platforms().map((it) => it.triple),
+  )
+})
