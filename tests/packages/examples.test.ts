@@ -113,7 +113,7 @@ describe.skipIf(cannotRun)(title('the example for'), () => {
   /** A modern packager with an old Electron, which it copies as it is given: on Linux that is a plain folder. */
   const packable = process.platform === 'linux' && process.arch === 'x64'
   const why = packable ? '' : ' (skipped: this is not Linux x64)'
-  // `npm test` does not have the packager: `npm run packages` fetches it, and comes here.
+  // The packager comes with the packages that are made for the tests: by `npm run packages`, and by `npm test` in CI.
   if (!process.env.TABPORT_PACKAGES) return
   test.skipIf(!packable)(`electron-builder is packed by it, and runs${why}`, async () => {
     await install('electron-builder')

@@ -1,6 +1,7 @@
 /**
  * The tarballs under test, made once for all tests: those that TABPORT_PACKAGES names (`npm run packages` makes them, as
- * they are released), or else, which takes no second build, the same packages around the checkout's own addon.
+ * they are released, and `npm test` in CI, linked as they are released), or else, which takes no second build, the same
+ * packages around the checkout's own addon.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
