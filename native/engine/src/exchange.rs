@@ -21,7 +21,7 @@ use crate::target;
 pub(crate) struct Exchange {
     pub(crate) connection: Arc<Connection>,
     /// What a reverse proxy calls it.
-    pub(crate) request_id: Option<Box<str>>,
+    pub(crate) request_id: Option<Arc<str>>,
     /// The authority asked for, as far as anyone wants to know.
     pub(crate) authority: String,
     carrier: Arc<Carrier>,

@@ -16,7 +16,8 @@ use crate::fields::Fields;
 use crate::gateway::{Gateway, GatewayOptions};
 use crate::head::RequestHead;
 use crate::limits::ContextLimits;
-use crate::reverse_proxy::{self, ReverseProxy, ReverseProxyOptions};
+use crate::request_id;
+use crate::reverse_proxy::{ReverseProxy, ReverseProxyOptions};
 
 /// What a server does with requests.
 #[derive(Debug, Clone, Default)]
@@ -85,8 +86,8 @@ impl Acting {
     }
 
     /// What an exchange is called, where exchanges have names.
-    pub(crate) fn name(&self, request: &Fields) -> Option<Box<str>> {
-        matches!(self, Self::ReverseProxy(_)).then(|| reverse_proxy::id_of(request).into())
+    pub(crate) fn name(&self, request: &Fields) -> Option<Arc<str>> {
+        matches!(self, Self::ReverseProxy(_)).then(|| request_id::of(request))
     }
 
     /// Whose context serves a request of this peer.

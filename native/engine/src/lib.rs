@@ -56,6 +56,7 @@ mod options;
 mod page;
 mod relay;
 mod request;
+mod request_id;
 mod respond;
 mod response;
 mod reverse_proxy;

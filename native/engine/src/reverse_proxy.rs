@@ -1,6 +1,5 @@
-//! What makes a server a transparent reverse proxy: its one upstream, whose word counts, and how an exchange is named.
+//! What makes a server a transparent reverse proxy: its one upstream, and whose word counts.
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -9,11 +8,8 @@ use ipnet::IpNet;
 use crate::authenticate::is_in;
 use crate::base_url::BaseUrl;
 use crate::buffer::{BufferLimits, Buffers};
-use crate::context::random_hex;
 use crate::decide::reverse_proxy::Rules;
 use crate::face::Shared;
-use crate::fields::Fields;
-use crate::forwarded;
 use crate::health::Probe;
 
 /// How a reverse proxy leads to its upstream.
@@ -67,43 +63,5 @@ impl ReverseProxy {
     /// Whether a peer is a proxy whose word counts.
     pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
         is_in(peer, &self.trusted)
-    }
-}
-
-/// What a request is called: as its client has called it, or else by a new name.
-pub(crate) fn id_of(fields: &Fields) -> String {
-    forwarded::request_id(fields).map_or_else(new_id, str::to_owned)
-}
-
-/// A UUID of version 4 (RFC 9562, section 5.4).
-pub(crate) fn new_id() -> String {
-    let Ok(digits) = random_hex::<16>() else { return "unnamed".to_owned() };
-    let mut id = String::with_capacity(36);
-    for (at, digit) in digits.chars().enumerate() {
-        if matches!(at, 8 | 12 | 16 | 20) {
-            id.push('-');
-        }
-        let _ = match at {
-            12 => id.write_char('4'),
-            // The two bits of the variant.
-            16 => write!(id, "{:x}", 8 | (digit.to_digit(16).unwrap_or_default() & 3)),
-            _ => id.write_char(digit),
-        };
-    }
-    id
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_new_id_is_a_uuid_and_no_other_is_the_same() {
-        let (one, other) = (new_id(), new_id());
-        assert_ne!(one, other);
-        let parts: Vec<_> = one.split('-').collect();
-        assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
-        assert!(parts[2].starts_with('4') && parts[3].starts_with(['8', '9', 'a', 'b']), "{one}");
-        assert!(one.chars().all(|it| it == '-' || it.is_ascii_hexdigit()));
     }
 }
