@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -16,7 +17,9 @@ pub struct BaseUrl {
     pub authority: Authority,
     /// What stands before the path of every request: empty, or a path that begins with a slash and does not end in
     /// one.
-    path: Box<str>,
+    path: Arc<str>,
+    /// Its authority as Host has it.
+    host: Arc<str>,
 }
 
 /// Why a text is no base URL. None of these shows it: what stands before an `@` may be a secret.
@@ -39,8 +42,14 @@ pub enum InvalidBaseUrl {
 impl BaseUrl {
     /// What stands before the path of every request.
     #[must_use]
-    pub fn path(&self) -> &str {
+    pub fn path(&self) -> &Arc<str> {
         &self.path
+    }
+
+    /// Its authority as Host, or `:authority`, has it.
+    #[must_use]
+    pub fn host(&self) -> &Arc<str> {
+        &self.host
     }
 }
 
@@ -64,7 +73,8 @@ impl FromStr for BaseUrl {
         if !path.bytes().all(fits) {
             return Err(InvalidBaseUrl::Path);
         }
-        Ok(Self { scheme, authority, path: path.trim_end_matches('/').into() })
+        let host = authority.field(scheme).into();
+        Ok(Self { scheme, authority, path: path.trim_end_matches('/').into(), host })
     }
 }
 

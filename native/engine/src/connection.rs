@@ -5,7 +5,6 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
@@ -51,7 +50,7 @@ pub(crate) enum Identity {
 
 /// Where a connection comes from.
 pub(crate) struct Peer {
-    pub(crate) address: Option<IpAddr>,
+    pub(crate) address: Option<Arc<str>>,
     /// Whether it is an address that the server's options trust.
     pub(crate) is_trusted: bool,
 }

@@ -82,6 +82,7 @@ impl Acting {
             Self::Gateway(gateway) => address.is_some_and(|peer| gateway.gate.trusts(peer)),
             Self::ReverseProxy(proxy) => address.is_some_and(|peer| proxy.trusts(peer)),
         };
+        let address = address.map(|peer| peer.to_string().into());
         Identity::Peer(Peer { address, is_trusted })
     }
 

@@ -4,7 +4,7 @@
 //! are those that a trusted peer names, being a proxy itself; anyone else is not asked. `X-Request-Id` is the
 //! client's, or one of our own.
 
-use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::authority::Scheme;
 use crate::fields::Fields;
@@ -24,28 +24,27 @@ const LONGEST_ID: usize = 128;
 /// How a request came, and what it is to be sent as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forwarded {
-    /// What is sent as Host, or `:authority`; `None` is the authority that is dialled.
-    pub host: Option<Box<str>>,
+    /// What is sent as Host, or `:authority`.
+    pub host: Arc<str>,
     /// What stands before the request's own path.
-    pub base: Box<str>,
-    /// Who has connected.
-    pub peer: Option<IpAddr>,
+    pub base: Arc<str>,
+    /// Who has connected: an address.
+    pub peer: Option<Arc<str>>,
     /// Whether that is a proxy whose word counts.
     pub is_trusted: bool,
     /// How it has connected.
     pub scheme: Scheme,
     /// Whom the request was sent to.
-    pub asked: Option<Box<str>>,
+    pub asked: Option<Arc<str>>,
     /// Names the exchange.
-    pub request_id: Box<str>,
+    pub request_id: Arc<str>,
 }
 
 impl Forwarded {
     /// Adds the fields to a request's, less those that end at this hop: a `Connection` option must not reach them.
     pub(crate) fn tell(&self, fields: &mut Fields) {
         fields.retain(|name, _| !passes_for_ours(name));
-        let peer = self.peer.map_or_else(|| "unknown".to_owned(), |peer| peer.to_string());
-        fields.append(FOR, peer.as_bytes());
+        fields.append(FOR, self.peer.as_deref().unwrap_or("unknown").as_bytes());
         self.tell_unless_told(fields, PROTO, Some(self.scheme.as_str()));
         self.tell_unless_told(fields, HOST, self.asked.as_deref());
         fields.set(REQUEST_ID, self.request_id.as_bytes());
@@ -90,9 +89,9 @@ mod tests {
 
     fn told(is_trusted: bool, sent: &[(&str, &str)]) -> Vec<String> {
         let forwarded = Forwarded {
-            host: None,
+            host: "up.test".into(),
             base: "".into(),
-            peer: Some([10, 0, 0, 9].into()),
+            peer: Some("10.0.0.9".into()),
             is_trusted,
             scheme: Scheme::Https,
             asked: Some("asked.test".into()),

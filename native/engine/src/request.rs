@@ -127,10 +127,10 @@ fn sender_of(exchange: &Exchange) -> Sender<'_> {
     let connection = &exchange.connection;
     let peer = connection.peer();
     Sender {
-        address: peer.and_then(|peer| peer.address),
+        address: peer.and_then(|peer| peer.address.as_ref()),
         is_trusted: peer.is_some_and(|peer| peer.is_trusted),
         scheme: if connection.proxy.tls.is_plain() { Scheme::Http } else { Scheme::Https },
-        request_id: exchange.request_id.as_deref().unwrap_or_default(),
+        request_id: exchange.request_id.as_ref(),
     }
 }
 

@@ -41,12 +41,7 @@ impl Target {
 
     /// The authority as `Host` has it: without the scheme's own port.
     pub(crate) fn host_field(&self) -> String {
-        let Self { scheme, authority } = self;
-        if authority.port == scheme.default_port() {
-            authority.host.to_string()
-        } else {
-            authority.to_string()
-        }
+        self.authority.field(self.scheme)
     }
 
     /// What the target itself names: origin-form and asterisk-form name nothing.

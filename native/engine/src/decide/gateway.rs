@@ -4,6 +4,8 @@
 //! authority such as `workspace-1-3000.localhost`, and a workspace that is named nowhere is the default upstream.
 //! The authority of a CONNECT names the far end of a tunnel and not its way: there only the fields count.
 
+use std::sync::Arc;
+
 use super::routing_fields::{RoutingError, RoutingFields};
 use super::{Action, check};
 use crate::authority::{Authority, Host, Scheme, parse_port, without_dot};
@@ -26,7 +28,7 @@ pub struct Rules {
     /// The host that a request without a workspace leads to; `None` refuses such requests.
     pub default_upstream: Option<Host>,
     /// Names this gateway among those that a request has passed, in hexadecimal digits.
-    pub id: Box<str>,
+    pub id: Arc<str>,
 }
 
 impl Rules {
@@ -89,11 +91,14 @@ impl<'a> Named<'a> {
 }
 
 /// The gateways that a request has passed, with this one. Whatever else stands there is not passed on.
-fn passed(fields: &Fields, own: &str) -> Result<Box<str>, ProxyError> {
+fn passed(fields: &Fields, own: &Arc<str>) -> Result<Arc<str>, ProxyError> {
     let is_id = |id: &&str| id.len() == own.len() && id.bytes().all(|it| it.is_ascii_hexdigit());
     let mut passed: Vec<_> = fields.members(PASSED).filter(is_id).collect();
-    if passed.len() >= MOST_GATEWAYS || passed.contains(&own) {
+    if passed.len() >= MOST_GATEWAYS || passed.contains(&&**own) {
         return Err(ProxyError::Loop);
+    }
+    if passed.is_empty() {
+        return Ok(Arc::clone(own));
     }
     passed.push(own);
     Ok(passed.join(", ").into())

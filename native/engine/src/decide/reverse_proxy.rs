@@ -3,7 +3,7 @@
 //! What the client has asked for is not interpreted: the bytes of path and query are the upstream's business, so only
 //! a path that is spelled exactly like a reserved one is one. The query of such a path does not count.
 
-use std::net::IpAddr;
+use std::sync::Arc;
 
 use hyper::Method;
 
@@ -35,13 +35,13 @@ pub struct Rules {
 #[derive(Debug, Clone, Copy)]
 pub struct Sender<'a> {
     /// Where the connection comes from.
-    pub address: Option<IpAddr>,
+    pub address: Option<&'a Arc<str>>,
     /// Whether that is a proxy whose word counts.
     pub is_trusted: bool,
     /// How it has connected.
     pub scheme: Scheme,
     /// The id of the request: the client's, or one of our own.
-    pub request_id: &'a str,
+    pub request_id: Option<&'a Arc<str>>,
 }
 
 /// Decides what to do with a request.
@@ -75,19 +75,26 @@ fn reserved(head: &RequestHead) -> Option<Result<Action, ProxyError>> {
 }
 
 fn upstream(head: &RequestHead, rules: &Rules, sender: &Sender<'_>) -> Upstream {
-    let BaseUrl { scheme, authority, .. } = rules.upstream.clone();
-    let asked: Option<Box<str>> = head.asked_host().map(Into::into);
+    let own = &rules.upstream;
+    let asked: Option<Arc<str>> = head.asked_host().map(Into::into);
+    let kept = asked.as_ref().filter(|_| !rules.rewrite_host);
     let forwarded = Forwarded {
-        host: asked.clone().filter(|_| !rules.rewrite_host),
-        base: rules.upstream.path().into(),
-        peer: sender.address,
+        host: Arc::clone(kept.unwrap_or(own.host())),
+        base: Arc::clone(own.path()),
+        peer: sender.address.cloned(),
         is_trusted: sender.is_trusted,
         scheme: sender.scheme,
         asked,
-        request_id: sender.request_id.into(),
+        request_id: sender.request_id.cloned().unwrap_or_default(),
     };
     let told = Some(Told::Forwarded(Box::new(forwarded)));
-    Upstream { scheme, authority, routing: None, told, loopback: Loopback::Allowed }
+    Upstream {
+        scheme: own.scheme,
+        authority: own.authority.clone(),
+        routing: None,
+        told,
+        loopback: Loopback::Allowed,
+    }
 }
 
 #[cfg(test)]
@@ -112,7 +119,7 @@ mod tests {
             rewrite_host: true,
         };
         let sender =
-            Sender { address: None, is_trusted: false, scheme: Scheme::Http, request_id: "1" };
+            Sender { address: None, is_trusted: false, scheme: Scheme::Http, request_id: None };
         match decide(&head, &rules, &sender).map_err(|error| error.to_string())? {
             Action::Forward(upstream) => {
                 upstream.join_base(&mut head);

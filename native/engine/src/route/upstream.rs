@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::authenticate::Token;
 use crate::authority::{Authority, Scheme};
@@ -42,10 +43,20 @@ pub enum Told {
         /// What the request has as Host.
         host: Box<str>,
         /// The gateways that the request has passed.
-        gateways: Box<str>,
+        gateways: Arc<str>,
     },
     /// By a reverse proxy.
     Forwarded(Box<Forwarded>),
+}
+
+impl Told {
+    /// What the request has as Host.
+    pub(crate) fn host(&self) -> &str {
+        match self {
+            Self::Passed { host, .. } => host,
+            Self::Forwarded(forwarded) => &forwarded.host,
+        }
+    }
 }
 
 /// Whether an upstream may turn out to be this machine's loopback, once its name is resolved.
@@ -58,26 +69,10 @@ pub enum Loopback {
 }
 
 impl Upstream {
-    /// The authority as `Host` or `:authority` has it: without the scheme's own port.
-    pub(crate) fn authority_field(&self) -> String {
-        let Authority { host, port } = &self.authority;
-        if *port == self.scheme.default_port() {
-            host.to_string()
-        } else {
-            self.authority.to_string()
-        }
-    }
-}
-
-impl Upstream {
     /// What the request has as Host, or `:authority`.
     pub(crate) fn host_field(&self) -> Cow<'_, str> {
-        let told = match &self.told {
-            Some(Told::Passed { host, .. }) => Some(host),
-            Some(Told::Forwarded(forwarded)) => forwarded.host.as_ref(),
-            None => None,
-        };
-        told.map_or_else(|| self.authority_field().into(), |host| (&**host).into())
+        let own = || self.authority.field(self.scheme).into();
+        self.told.as_ref().map_or_else(own, |told| told.host().into())
     }
 
     /// What a reverse proxy has been told of the client.
@@ -90,7 +85,7 @@ impl Upstream {
 
     /// Puts a reverse proxy's base path before the request's own. An asterisk is no path.
     pub(crate) fn join_base(&self, head: &mut RequestHead) {
-        let base = self.forwarded().map_or("", |forwarded| &forwarded.base);
+        let base = self.forwarded().map_or("", |forwarded| &*forwarded.base);
         if base.is_empty() {
             return;
         }

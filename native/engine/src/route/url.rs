@@ -64,7 +64,7 @@ impl Route {
                 "has one origin for every port: none leads to this one",
             ));
         }
-        Ok(format!("{}://{}", upstream.scheme.as_str(), upstream.authority_field()))
+        Ok(format!("{}://{}", upstream.scheme.as_str(), upstream.authority.field(upstream.scheme)))
     }
 }
 

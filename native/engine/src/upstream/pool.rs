@@ -27,7 +27,8 @@ pub(crate) struct Pool {
 
 #[derive(Default)]
 struct State {
-    origins: HashMap<(Scheme, Authority), Arc<Origin>>,
+    http: HashMap<Authority, Arc<Origin>>,
+    https: HashMap<Authority, Arc<Origin>>,
     closed: bool,
 }
 
@@ -82,28 +83,32 @@ impl Pool {
 
     /// Closes connections that have waited too long, and forgets origins without any.
     pub(crate) fn close_idle(&self) {
-        let mut state = self.state.lock();
-        state.origins.retain(|_, origin| origin.close_idle() || Arc::strong_count(origin) > 1);
+        let State { http, https, .. } = &mut *self.state.lock();
+        for origins in [http, https] {
+            origins.retain(|_, origin| origin.close_idle() || Arc::strong_count(origin) > 1);
+        }
     }
 
     /// Closes every connection that is not in use; none is kept from now on.
     pub(crate) fn close(&self) {
-        let mut state = self.state.lock();
-        state.closed = true;
-        let origins = std::mem::take(&mut state.origins);
-        drop(state);
-        for origin in origins.values() {
+        let State { http, https, .. } =
+            std::mem::replace(&mut *self.state.lock(), State { closed: true, ..State::default() });
+        for origin in http.values().chain(https.values()) {
             origin.close();
         }
     }
 
     fn origin(&self, upstream: &Upstream) -> Arc<Origin> {
-        let mut state = self.state.lock();
-        if state.closed {
+        let State { http, https, closed } = &mut *self.state.lock();
+        if *closed {
             return Arc::new(Origin::closed());
         }
-        let key = (upstream.scheme, upstream.authority.clone());
-        Arc::clone(state.origins.entry(key).or_default())
+        let origins = if upstream.scheme == Scheme::Http { http } else { https };
+        // The key is only cloned for an origin that is new.
+        if let Some(origin) = origins.get(&upstream.authority) {
+            return Arc::clone(origin);
+        }
+        Arc::clone(origins.entry(upstream.authority.clone()).or_default())
     }
 }
 
