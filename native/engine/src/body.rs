@@ -29,7 +29,7 @@ pub(crate) struct ResponseBody {
 enum Source {
     Own(Option<Bytes>),
     /// With what is left of the client's upload.
-    Http1(Option<Box<Relay>>, Option<Upload>),
+    Http1(Option<Relay>, Option<Upload>),
     Http2(Option<Incoming>),
 }
 
@@ -119,7 +119,7 @@ impl Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Own(text) => text.is_none(),
-            Source::Http1(relay, _) => relay.as_ref().is_none_or(|relay| relay.is_complete()),
+            Source::Http1(relay, _) => relay.as_ref().is_none_or(Relay::is_complete),
             Source::Http2(body) => body.as_ref().is_none_or(Body::is_end_stream),
         }
     }

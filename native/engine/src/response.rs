@@ -27,7 +27,7 @@ pub(crate) enum Body {
     /// The proxy's own text.
     Own(Bytes),
     /// An HTTP/1.1 upstream, which may still be taking the request's body.
-    Http1(Box<Relay>),
+    Http1(Relay),
     /// An HTTP/2 upstream, until its end, and what is left of an HTTP/1.1 client's upload.
     Http2(Option<Incoming>, Option<Queue>),
 }

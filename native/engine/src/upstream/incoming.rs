@@ -20,7 +20,7 @@ use crate::stream::Stream;
 
 /// A response on its way from an upstream, and the request's body as far as it is still on its way there.
 pub(crate) struct Relay {
-    connection: Http1,
+    connection: Box<Http1>,
     framing: Framing,
     /// Where the connection goes once it is free, if it may carry another request.
     home: Option<Arc<Origin>>,
@@ -29,7 +29,7 @@ pub(crate) struct Relay {
 
 impl Relay {
     pub(super) fn new(
-        mut connection: Http1,
+        mut connection: Box<Http1>,
         head: &ResponseHead,
         method: &Method,
         home: Option<&Arc<Origin>>,
@@ -43,7 +43,7 @@ impl Relay {
     }
 
     pub(crate) fn into_response(self, head: ResponseHead) -> Response {
-        Response::new(head, Body::Http1(Box::new(self)))
+        Response::new(head, Body::Http1(self))
     }
 
     /// The bytes that follow a change of protocol.

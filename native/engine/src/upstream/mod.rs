@@ -50,7 +50,7 @@ pub(crate) async fn send_alone(
     let (proxy, context) = (&exchange.connection.proxy, exchange.context());
     let dial = Box::pin(dial(proxy, context, upstream, Alpn::Http1));
     let dialled = client.while_waiting(dial).await?;
-    let mut connection = Http1::new(dialled.stream, proxy);
+    let mut connection = Box::new(Http1::new(dialled.stream, proxy));
     let count = |bytes| exchange.moved_up(bytes);
     let answer = connection.send(head, client, &proxy.timeouts, count).await;
     let answer = answer.map_err(|failure| failure.error)?;

@@ -3,7 +3,7 @@
 //! An HTTP/1.1 connection is reused by the thread that opened it: elsewhere its bytes would cross between
 //! cores. Whether an origin speaks HTTP/2 is learnt from a TLS handshake and remembered.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
@@ -32,9 +32,8 @@ const IDLE_HTTP2: Duration = Duration::from_secs(60);
 const MAX_IDLE: usize = 256;
 
 /// The sending end of a connection, of either version.
-#[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
 pub(super) enum Sender {
-    Http1(Http1),
+    Http1(Box<Http1>),
     Http2(http2::SendRequest<RequestBody>),
 }
 
@@ -58,7 +57,8 @@ pub(super) struct Origin {
 struct State {
     protocol: Option<Protocol>,
     room: Room,
-    threads: HashMap<ThreadId, Own>,
+    /// Few, so that looking for one takes no time.
+    threads: Vec<(ThreadId, Own)>,
     shared: Option<Shared>,
     /// Cancelled when the dial in progress has ended, well or not.
     dialling: Option<CancellationToken>,
@@ -78,11 +78,11 @@ struct Own {
     /// The one used last is at the end.
     idle: Vec<Idle>,
     /// Requests that would take one.
-    waiting: VecDeque<oneshot::Sender<Http1>>,
+    waiting: VecDeque<oneshot::Sender<Box<Http1>>>,
 }
 
 struct Idle {
-    connection: Http1,
+    connection: Box<Http1>,
     since: Instant,
 }
 
@@ -157,7 +157,7 @@ impl Origin {
         &self,
         exchange: &Exchange,
         upstream: &Upstream,
-    ) -> Result<Option<Http1>, ProxyError> {
+    ) -> Result<Option<Box<Http1>>, ProxyError> {
         let begun = self.state.lock().wait(self.open.now());
         let Some((turn, mut returned)) = begun else { return Ok(None) };
         let waiting = Waiting(self);
@@ -191,7 +191,7 @@ impl Origin {
         let dialled = dial(proxy, context, upstream, Alpn::Any).await?;
         if !dialled.http2 {
             self.state.lock().protocol = Some(Protocol::Http1);
-            return Ok(Sender::Http1(Http1::new(dialled.stream, proxy).among(open)));
+            return Ok(Sender::Http1(Box::new(Http1::new(dialled.stream, proxy).among(open))));
         }
         let sender = http2_connection::begin(dialled.stream, proxy, context).await?;
         let mut state = self.state.lock();
@@ -212,13 +212,13 @@ impl Origin {
     /// Closes connections that have waited too long; whether any is left.
     pub(super) fn close_idle(&self) -> bool {
         let mut state = self.state.lock();
-        state.threads.retain(|_, own| own.close_idle());
+        state.threads.retain_mut(|(_, own)| own.close_idle());
         state.shared = state.shared.take().filter(Shared::is_usable);
         state.room.shrink(self.open.now());
         state.shared.is_some() || !state.threads.is_empty()
     }
 
-    pub(super) fn keep(&self, connection: Http1) {
+    pub(super) fn keep(&self, connection: Box<Http1>) {
         let mut state = self.state.lock();
         if !state.closed {
             state.own().keep(connection);
@@ -235,13 +235,20 @@ impl Origin {
 }
 
 impl State {
+    #[expect(clippy::indexing_slicing, reason = "it has been found there, or put there")]
     fn own(&mut self) -> &mut Own {
-        self.threads.entry(thread::current().id()).or_default()
+        let id = thread::current().id();
+        let known = self.threads.iter().position(|(thread, _)| *thread == id);
+        let place = known.unwrap_or_else(|| {
+            self.threads.push((id, Own::default()));
+            self.threads.len() - 1
+        });
+        &mut self.threads[place].1
     }
 
     /// Begins a wait for room beside the connections that are `open`, where there is none: until when, unless one is
     /// returned.
-    fn wait(&mut self, open: u64) -> Option<(Instant, oneshot::Receiver<Http1>)> {
+    fn wait(&mut self, open: u64) -> Option<(Instant, oneshot::Receiver<Box<Http1>>)> {
         let turn = self.room.wait(open, Instant::now())?;
         let (waiting, returned) = oneshot::channel();
         self.own().waiting.push_back(waiting);
@@ -251,7 +258,7 @@ impl State {
 
 impl Own {
     /// Gives a connection that is free to whoever has waited longest.
-    fn keep(&mut self, mut connection: Http1) {
+    fn keep(&mut self, mut connection: Box<Http1>) {
         while let Some(waiting) = self.waiting.pop_front() {
             match waiting.send(connection) {
                 Ok(()) => return,
