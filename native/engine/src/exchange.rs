@@ -32,7 +32,8 @@ pub(crate) struct Exchange {
     complete: AtomicBool,
     tunnel: Tunnel,
     error: OnceLock<&'static str>,
-    begun: Instant,
+    /// `None` where nobody is told how long it takes.
+    begun: Option<Instant>,
     method: String,
     path: String,
     /// Given back before it is no longer counted: who sees that there is room finds it.
@@ -66,7 +67,7 @@ impl Exchange {
             complete: AtomicBool::new(false),
             tunnel: Tunnel::default(),
             error: OnceLock::new(),
-            begun: Instant::now(),
+            begun: observed.then(Instant::now),
             method: text(&|| request.method.to_string()),
             path: text(&|| request.path().into_owned()),
             _counted: connection.proxy.counters.requests.enter(),
@@ -83,7 +84,7 @@ impl Exchange {
     /// The response's head is there.
     pub(crate) fn answered(&self, status: u16) {
         self.status.store(status, Relaxed);
-        *self.head.lock() = self.begun.elapsed();
+        *self.head.lock() = self.elapsed();
     }
 
     /// Keeps what its context's limits have granted until it ends.
@@ -131,6 +132,10 @@ impl Exchange {
         let _ = self.error.set(token);
     }
 
+    fn elapsed(&self) -> Duration {
+        self.begun.map(|begun| begun.elapsed()).unwrap_or_default()
+    }
+
     fn event(&self) -> Event {
         let upgraded = self.tunnel.opened.load(Relaxed);
         let complete = if upgraded { &self.tunnel.ended_well } else { &self.complete };
@@ -148,7 +153,7 @@ impl Exchange {
             bytes_up: self.bytes_up.load(Relaxed),
             bytes_down: self.bytes_down.load(Relaxed),
             head: *self.head.lock(),
-            duration: self.begun.elapsed(),
+            duration: self.elapsed(),
             outcome: if complete { Outcome::Complete } else { Outcome::Aborted },
         }
     }

@@ -83,7 +83,7 @@ impl Downstream {
         self.keep_alive &= !unwanted && !unsent && !told && framing != Framing::UntilClose;
         let option = connection_option(self.version, self.keep_alive);
         let option = option.filter(|_| !switches && !head.fields.contains("connection"));
-        write_response(&mut self.wire.unsent, head, framing, option);
+        write_response(self.wire.unsent(), head, framing, option);
         self.wire.sending = framing;
         framing
     }
@@ -153,6 +153,9 @@ impl Downstream {
 
     /// Reads what is left of a request that has been answered; whether the next one can follow.
     async fn drain(&mut self) -> io::Result<bool> {
+        if self.wire.has_received() {
+            return Ok(true);
+        }
         self.deadline.restart(Some(LINGER));
         let mut left = WORTH_DRAINING;
         while !self.wire.has_received() {

@@ -20,6 +20,15 @@ impl Deadline {
         self.at = limit.map(|limit| Instant::now() + limit);
     }
 
+    /// For ever, until it is set again.
+    pub(crate) fn stop(&mut self) {
+        self.at = None;
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        self.at.is_some()
+    }
+
     /// From a moment that may have passed.
     pub(crate) fn count_from(&mut self, moment: Instant, limit: Duration) {
         self.at = Some(moment + limit);

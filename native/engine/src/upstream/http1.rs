@@ -89,7 +89,7 @@ impl Http1 {
         write_request(self.wire.unsent(), head, framing);
         self.wire.send(framing);
         self.uploading = true;
-        self.deadline.restart(Some(upload::patience(timeouts, self.uploading)));
+        self.deadline.stop();
         loop {
             let mut head = poll_fn(|cx| self.poll_head(cx, client, timeouts, &mut count)).await?;
             if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -135,13 +135,13 @@ impl Http1 {
             // A body that was held is counted at once, and sent bit by bit.
             moved |= !self.uploading || self.wire.unsent().len() < waiting;
         }
-        if !self.uploading && client.poll_gone(cx).is_ready() {
-            return Poll::Ready(Err(ProxyError::ClientGone.into()));
-        }
         if let Poll::Ready(head) = self.poll_read_head(cx) {
             return Poll::Ready(head);
         }
-        if moved {
+        if !self.uploading && client.poll_gone(cx).is_ready() {
+            return Poll::Ready(Err(ProxyError::ClientGone.into()));
+        }
+        if moved || !self.deadline.is_set() {
             self.deadline.restart(Some(upload::patience(timeouts, self.uploading)));
         }
         let awaits_client = self.uploading && self.wire.unsent().is_empty();
