@@ -4,7 +4,7 @@
 //! table from error to status.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -43,8 +43,12 @@ pub(crate) async fn serve(
     let exchange = Exchange::begin(connection, carrier, &head);
     http2::carries(&exchange);
     let navigation = navigation(&exchange, &head);
-    let execution = unless_panicked(execute(&exchange, head, client));
-    let mut response = match execution.await {
+    let outcome = {
+        // Pinned here: handed over, it would be copied, and kept twice.
+        let execution = pin!(execute(&exchange, head, client));
+        unless_panicked(execution).await
+    };
+    let mut response = match outcome {
         Ok(response) => response,
         Err(ProxyError::ClientGone) => return None,
         Err(error) => {
@@ -140,9 +144,8 @@ fn scope_of(exchange: &Exchange) -> Scope<'_> {
 
 /// A panic costs the request that ran into it, and nothing else.
 async fn unless_panicked<T>(
-    execution: impl Future<Output = Result<T, ProxyError>>,
+    mut execution: Pin<&mut impl Future<Output = Result<T, ProxyError>>>,
 ) -> Result<T, ProxyError> {
-    let mut execution = pin!(execution);
     std::future::poll_fn(|cx| {
         catch_unwind(AssertUnwindSafe(|| execution.as_mut().poll(cx)))
             .unwrap_or(Poll::Ready(Err(ProxyError::Internal)))

@@ -44,8 +44,8 @@ impl Target {
         self.authority.field(self.scheme)
     }
 
-    /// What the target itself names: origin-form and asterisk-form name nothing.
-    fn named(head: &RequestHead) -> Result<Option<Self>, ProxyError> {
+    /// What the target itself names, and the text of its authority: origin-form and asterisk-form name nothing.
+    fn named(head: &RequestHead) -> Result<Option<(Self, &[u8])>, ProxyError> {
         const WRONG: ProxyError = ProxyError::BadRequest("the request target is not valid");
         let target = &head.target[..];
         if target.contains(&b'#') {
@@ -59,20 +59,20 @@ impl Target {
         }
     }
 
-    fn authority_form(target: &[u8]) -> Result<Self, ProxyError> {
+    fn authority_form(target: &[u8]) -> Result<(Self, &[u8]), ProxyError> {
         let authority = std::str::from_utf8(target).ok().and_then(|text| text.parse().ok());
         let authority = authority.ok_or(ProxyError::BadRequest("CONNECT takes host:port"))?;
-        Ok(Self { scheme: Scheme::Http, authority })
+        Ok((Self { scheme: Scheme::Http, authority }, target))
     }
 
-    fn absolute_form(target: &[u8]) -> Result<Self, ProxyError> {
+    fn absolute_form(target: &[u8]) -> Result<(Self, &[u8]), ProxyError> {
         const WRONG: ProxyError = ProxyError::BadRequest("the target's authority is not valid");
         let (scheme, rest) = split_scheme(target)?;
-        let authority = rest.split(|byte| matches!(byte, b'/' | b'?')).next().unwrap_or_default();
-        let authority = std::str::from_utf8(authority).map_err(|_| WRONG)?;
+        let text = rest.split(|byte| matches!(byte, b'/' | b'?')).next().unwrap_or_default();
+        let authority = std::str::from_utf8(text).map_err(|_| WRONG)?;
         let authority =
             Authority::parse(authority, Some(scheme.default_port())).map_err(|_| WRONG)?;
-        Ok(Self { scheme, authority })
+        Ok((Self { scheme, authority }, text))
     }
 }
 
@@ -84,8 +84,10 @@ struct Asked {
 
 impl Asked {
     fn by(head: &RequestHead) -> Result<Self, ProxyError> {
-        let host = only_host_field(&head.fields, head.version)?;
-        Ok(Self { named: Target::named(head)?, host })
+        let named = Target::named(head);
+        let text = named.as_ref().ok().and_then(|named| Some(named.as_ref()?.1));
+        let host = only_host_field(&head.fields, head.version, text)?;
+        Ok(Self { named: named?.map(|(target, _)| target), host })
     }
 }
 
@@ -106,8 +108,12 @@ fn split_scheme(target: &[u8]) -> Result<(Scheme, &[u8]), ProxyError> {
 }
 
 /// RFC 9112, section 3.2: an HTTP/1.1 request has exactly one Host field. What it names counts only where
-/// the target names nothing, but it must be valid everywhere.
-fn only_host_field(fields: &Fields, version: Version) -> Result<Option<Target>, ProxyError> {
+/// the target names nothing, but it must be valid everywhere; one that repeats what the target names is.
+fn only_host_field(
+    fields: &Fields,
+    version: Version,
+    named: Option<&[u8]>,
+) -> Result<Option<Target>, ProxyError> {
     const WRONG: ProxyError = ProxyError::BadRequest("the Host field is not valid");
     let mut values = fields.get_all("host");
     let host = match (values.next(), values.next()) {
@@ -115,6 +121,7 @@ fn only_host_field(fields: &Fields, version: Version) -> Result<Option<Target>, 
             return Err(ProxyError::BadRequest("the Host field is missing"));
         }
         (None, _) => return Ok(None),
+        (Some(host), None) if named == Some(host) => return Ok(None),
         (Some(host), None) => std::str::from_utf8(host).map_err(|_| WRONG)?,
         (Some(_), Some(_)) => {
             return Err(ProxyError::BadRequest("there is more than one Host field"));

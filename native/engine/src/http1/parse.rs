@@ -57,9 +57,7 @@ pub(crate) fn request(bytes: &[u8], limits: HeadLimits) -> Parsed<RequestHead> {
 }
 
 pub(crate) fn response(bytes: &[u8]) -> Parsed<ResponseHead> {
-    let mut storage = [const { MaybeUninit::uninit() }; 128];
-    let mut more = Vec::new();
-    let headers = room(&mut storage, &mut more, RESPONSE.fields);
+    let headers = &mut [const { MaybeUninit::uninit() }; RESPONSE.fields];
     let mut parsed = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
     let status = config.parse_response_with_uninit_headers(&mut parsed, bytes, headers);
