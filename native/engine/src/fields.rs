@@ -4,9 +4,18 @@
 //! head has few lines. Names are shown as bytes, too: to be a string, each would be proved text at every look.
 //! The type is not `Debug`, for fields hold credentials and cookies.
 
+use std::cell::RefCell;
+use std::mem::take;
+
 use bytes::Bytes;
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
+
+use crate::spare::{self, Spares};
+
+thread_local! {
+    static SPARE: Spares<(Vec<u8>, Vec<Line>)> = const { RefCell::new(Vec::new()) };
+}
 
 /// Field lines in order.
 #[derive(Clone, Default)]
@@ -32,7 +41,10 @@ impl Fields {
     /// No lines yet, and room for some.
     #[must_use]
     pub fn with_capacity(lines: usize, bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), lines: Vec::with_capacity(lines) }
+        let (mut bytes_kept, mut lines_kept) = spare::take(&SPARE);
+        bytes_kept.reserve(bytes);
+        lines_kept.reserve(lines);
+        Self { bytes: bytes_kept, lines: lines_kept }
     }
 
     /// Adds a line at the end. Name and value must be valid already (RFC 9110, section 5).
@@ -144,6 +156,17 @@ impl Fields {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
         Span { start, end: self.bytes.len() }
+    }
+}
+
+impl Drop for Fields {
+    fn drop(&mut self) {
+        if (1..=spare::LARGEST).contains(&self.bytes.capacity()) {
+            let (mut bytes, mut lines) = (take(&mut self.bytes), take(&mut self.lines));
+            bytes.clear();
+            lines.clear();
+            spare::keep(&SPARE, (bytes, lines));
+        }
     }
 }
 

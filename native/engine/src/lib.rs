@@ -63,6 +63,7 @@ mod reverse_proxy;
 pub mod route;
 pub mod server;
 mod share;
+mod spare;
 mod stream;
 pub mod target;
 mod tls;

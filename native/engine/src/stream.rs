@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::http2;
 use crate::limits::Slot;
 use crate::share::Load;
+use crate::spare;
 use bytes::{Bytes, BytesMut};
 use hyper::upgrade::OnUpgrade;
 use socket2::{SockRef, TcpKeepalive};
@@ -86,6 +87,9 @@ impl Stream {
         with_scratch(|scratch| {
             let mut buffer = ReadBuf::new(scratch.get_mut(..limit).unwrap_or_default());
             ready!(Pin::new(self).poll_read(cx, &mut buffer))?;
+            if read.capacity() == 0 {
+                *read = spare::buffer();
+            }
             read.extend_from_slice(buffer.filled());
             Poll::Ready(Ok(buffer.filled().len()))
         })

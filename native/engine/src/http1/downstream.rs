@@ -129,7 +129,7 @@ impl Downstream {
             return Ok(());
         }
         self.expects &= head.status != StatusCode::CONTINUE;
-        write_response(&mut self.wire.unsent, head, Framing::None, None);
+        write_response(self.wire.unsent(), head, Framing::None, None);
         poll_fn(|cx| self.wire.poll_send(cx)).await
     }
 

@@ -13,6 +13,7 @@ use tokio::io::AsyncWrite as _;
 use super::framing::{Decoder, Framing, Piece};
 use super::serialize;
 use crate::fields::Fields;
+use crate::spare;
 use crate::stream::Stream;
 
 /// One end of a connection, and where in its messages it is.
@@ -69,6 +70,9 @@ impl Wire {
 
     /// Where what is to be sent first is written to.
     pub(crate) fn unsent(&mut self) -> &mut BytesMut {
+        if self.unsent.capacity() == 0 {
+            self.unsent = spare::buffer();
+        }
         &mut self.unsent
     }
 
@@ -106,7 +110,7 @@ impl Wire {
     pub(crate) fn use_up(&mut self, bytes: usize) {
         self.unread.advance(bytes);
         if self.unread.is_empty() {
-            self.unread = BytesMut::new();
+            spare::give_back(std::mem::take(&mut self.unread));
         }
     }
 
@@ -125,9 +129,11 @@ impl Wire {
             let sent = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.unsent))?;
             self.wrote(sent)?;
             self.unsent.advance(sent);
+            if self.unsent.is_empty() {
+                spare::give_back(std::mem::take(&mut self.unsent));
+            }
         }
         if self.unflushed {
-            self.unsent = BytesMut::new();
             ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
             self.unflushed = false;
         }
