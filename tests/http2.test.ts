@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import http2 from 'node:http2'
 import { describe, expect, test } from 'vitest'
 import { http2Request, http2Session } from './support/clients.ts'
-import { startOrigin, startRawOrigin, startWorkspace, text } from './support/origin.ts'
+import { startOrigin, startRawOrigin, startTlsOrigin, startWorkspace, text } from './support/origin.ts'
 import { until, within } from './support/poll.ts'
-import { basic, startProxy } from './support/proxy.ts'
+import { basic, previewTo, startProxy } from './support/proxy.ts'
 import { RawClient } from './support/raw-client.ts'
 
 describe('prior knowledge', () => {
@@ -102,6 +102,37 @@ describe('prior knowledge', () => {
     await http2Request(session, { ...get('/'), cookie: ['a=1', 'b=2'] as never })
     expect(origin.seen[0]?.rawHeaders.filter((name) => name.toLowerCase() === 'cookie')).toHaveLength(1)
     expect(origin.seen[0]?.headers.cookie).toBe('a=1; b=2')
+  })
+})
+
+describe.each([[['http/1.1']], [['h2']]] as const)('interim responses of an upstream that speaks %s', (protocols) => {
+  test('reach a client that waits to send its body', async () => {
+    const origin = await startTlsOrigin(
+      (request, response) => {
+        response.writeEarlyHints({ link: ['</a>; rel=preload', '</b>; rel=preload'] })
+        request.pipe(response)
+      },
+      [...protocols],
+    )
+    const proxy = await startProxy(previewTo(origin.port, 'origin'))
+    const request = http2Session(proxy).request({
+      ':method': 'POST',
+      ':scheme': 'https',
+      ':authority': 'origin.preview.test',
+      ':path': '/',
+      expect: '100-continue',
+      'proxy-authorization': basic(proxy.createContext(1)),
+    })
+    const early: unknown[] = []
+    request.on('headers', (head) => early.push([head[':status'], head.link]))
+    await within('100', once(request, 'continue'))
+    request.end('there and back')
+    expect((await within('the answer', once(request, 'response')))[0][':status']).toBe(200)
+    expect(Buffer.concat(await within('the body', request.toArray())).toString()).toBe('there and back')
+    expect(early).toEqual([
+      [100, undefined],
+      [103, '</a>; rel=preload, </b>; rel=preload'],
+    ])
   })
 })
 

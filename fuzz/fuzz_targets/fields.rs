@@ -4,7 +4,7 @@
 
 #![no_main]
 
-use hyper::Version;
+use http::Version;
 use libfuzzer_sys::fuzz_target;
 use tabport_engine::headers;
 use tabport_fuzz::{input, rules};

@@ -5,7 +5,7 @@
 
 #![no_main]
 
-use hyper::Method;
+use http::Method;
 use ipnet::Ipv4Net;
 use libfuzzer_sys::fuzz_target;
 use tabport_engine::authority::{Authority, Host};

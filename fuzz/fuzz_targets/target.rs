@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use hyper::{Method, Uri};
+use http::{Method, Uri};
 use libfuzzer_sys::fuzz_target;
 use tabport_engine::authority::{Authority, Host};
 use tabport_engine::head::RequestHead;

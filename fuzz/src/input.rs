@@ -3,7 +3,7 @@
 //! Some lines come first, each for one thing (a route, the authority of a tunnel; an empty one for none), and what
 //! is left is a request's head as HTTP/1.1 has it.
 
-use hyper::{Method, Version};
+use http::{Method, Version};
 use tabport_engine::authority::Scheme;
 use tabport_engine::fields::Fields;
 use tabport_engine::head::RequestHead;

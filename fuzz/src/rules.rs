@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use hyper::Method;
+use http::Method;
 use ipnet::Ipv4Net;
 use tabport_engine::Route;
 use tabport_engine::authority::Authority;

@@ -2,26 +2,29 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use h2::RecvStream;
 use tokio::time::timeout;
 
+use crate::body::{Frame, Frames};
 use crate::buffer::{Room, Taken};
 use crate::error::ProxyError;
+use crate::fields::Fields;
 use crate::head::ResponseHead;
 use crate::http1::{Downstream, Framing, PumpError, Wire, pump, pump_frames};
-use crate::upstream::broken_upload;
+use crate::http2::{Received, Reply};
+use crate::respond;
+use crate::upstream::{Uploading, broken_upload};
 
 /// Whoever waits for the response.
 pub(crate) enum Client<'a> {
     /// The HTTP/1.1 connection itself.
     Http1(&'a mut Downstream),
-    /// The request's body; hyper drops the exchange when the client goes away.
-    Http2(&'a mut Http2Upload),
+    /// The request's body, and the way back; the exchange is dropped when the client goes away.
+    Http2(&'a mut Http2Upload, &'a Reply),
     /// The proxy itself, on the way to somewhere else.
     Nobody,
 }
@@ -31,7 +34,7 @@ impl Client<'_> {
     pub(crate) fn framing(&self) -> Framing {
         match self {
             Self::Http1(client) => client.framing(),
-            Self::Http2(upload) => upload.framing(),
+            Self::Http2(upload, _) => upload.framing(),
             Self::Nobody => Framing::None,
         }
     }
@@ -51,8 +54,21 @@ impl Client<'_> {
                 }
                 sent
             }
-            Self::Http2(upload) => pump_frames(cx, &mut upload.body, upstream, count),
+            Self::Http2(upload, _) => pump_frames(cx, &mut upload.body, upstream, count),
             Self::Nobody => upstream.poll_send(cx).map_err(PumpError::To),
+        }
+    }
+
+    /// The same towards an HTTP/2 upstream.
+    pub(crate) fn poll_upload_http2(
+        &mut self,
+        cx: &mut Context<'_>,
+        upstream: &mut Uploading,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Self::Http1(client) => upstream.poll(cx, client.wire()),
+            Self::Http2(Http2Upload { body: Some(body), .. }, _) => upstream.poll(cx, body),
+            Self::Http2(..) | Self::Nobody => Poll::Ready(Ok(())),
         }
     }
 
@@ -65,7 +81,12 @@ impl Client<'_> {
         match (self.framing(), self) {
             (Framing::None, _) | (_, Self::Nobody) => Ok(None),
             (_, Self::Http1(client)) => client.hold_body(room, idle).await.map(Some),
-            (_, Self::Http2(upload)) => upload.hold(room, idle).await.map(Some),
+            (_, Self::Http2(upload, reply)) => {
+                if std::mem::take(&mut upload.expects) {
+                    reply.inform(&respond::with_continue())?;
+                }
+                upload.hold(room, idle).await.map(Some)
+            }
         }
     }
 
@@ -73,7 +94,7 @@ impl Client<'_> {
     pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::Http1(client) => client.poll_gone(cx),
-            Self::Http2(_) | Self::Nobody => Poll::Pending,
+            Self::Http2(..) | Self::Nobody => Poll::Pending,
         }
     }
 
@@ -91,10 +112,26 @@ impl Client<'_> {
     }
 
     /// Passes on an interim response (RFC 9110, section 15.2), where the client can be told of one.
-    pub(crate) async fn inform(&mut self, head: &ResponseHead) -> io::Result<()> {
+    pub(crate) async fn inform(&mut self, head: &ResponseHead) -> Result<(), ProxyError> {
+        self.begin_to_inform(head)?;
+        poll_fn(|cx| self.poll_informed(cx)).await
+    }
+
+    /// The same, without a wait for the client to take it.
+    pub(crate) fn begin_to_inform(&mut self, head: &ResponseHead) -> Result<(), ProxyError> {
         match self {
-            Self::Http1(client) => client.inform(head).await,
-            Self::Http2(_) | Self::Nobody => Ok(()),
+            Self::Http1(client) => client.begin_to_inform(head),
+            Self::Http2(_, reply) => return reply.inform(head),
+            Self::Nobody => {}
+        }
+        Ok(())
+    }
+
+    /// Sends what the client was to be told, as far as it takes it.
+    pub(crate) fn poll_informed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ProxyError>> {
+        match self {
+            Self::Http1(client) => client.wire().poll_send(cx).map_err(|_| ProxyError::ClientGone),
+            Self::Http2(..) | Self::Nobody => Poll::Ready(Ok(())),
         }
     }
 }
@@ -103,6 +140,8 @@ impl Client<'_> {
 pub(crate) struct Http2Upload {
     body: Option<Upload>,
     length: Option<u64>,
+    /// Whether the client waits to be told to send it, and may never send it.
+    expects: bool,
 }
 
 /// How much of a kept body is sent at once: whoever waits for the response sees by each piece that it moves.
@@ -110,15 +149,16 @@ const PIECE: usize = 64 * 1024;
 
 /// What a client sends, as it comes or as it was kept.
 pub(crate) enum Upload {
-    Coming(Incoming),
+    Coming(Received),
     Held { content: Bytes, _taken: Taken },
 }
 
 impl Http2Upload {
-    pub(crate) fn new(body: Incoming) -> Self {
-        let length = body.size_hint().exact();
-        let body = Some(body).filter(|body| !body.is_end_stream());
-        Self { body: body.map(Upload::Coming), length }
+    pub(crate) fn new(stream: Option<RecvStream>, fields: &Fields) -> Self {
+        let length = fields.only("content-length").and_then(|text| std::str::from_utf8(text).ok());
+        let length = length.and_then(|text| text.parse().ok());
+        let body = stream.and_then(Received::begin).map(Upload::Coming);
+        Self { body, length, expects: fields.contains("expect") }
     }
 
     /// The body, to be sent in another way.
@@ -133,14 +173,13 @@ impl Http2Upload {
     ) -> Result<u64, ProxyError> {
         let mut held = room.buffer(self.length)?;
         while let Some(body) = &mut self.body {
-            let frame = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx));
+            let frame = poll_fn(|cx| body.poll_frame(cx));
             let frame = match idle {
                 Some(idle) => timeout(idle, frame).await.map_err(|_| ProxyError::RequestTimeout)?,
                 None => frame.await,
             };
-            let Some(frame) = frame else { break };
-            let frame = frame.map_err(|error| broken_upload(&io::Error::other(error)))?;
-            let data = frame.into_data().unwrap_or_default();
+            let frame = frame.map_err(|error| broken_upload(&error))?;
+            let Some(Frame::Data(data)) = frame else { break };
             room.take(data.len())?;
             held.extend_from_slice(&data);
         }
@@ -160,35 +199,21 @@ impl Http2Upload {
     }
 }
 
-impl Body for Upload {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
-        match &mut *self {
-            Self::Coming(body) => Pin::new(body).poll_frame(cx),
+impl Frames for Upload {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Frame>>> {
+        match self {
+            Self::Coming(body) => body.poll_frame(cx),
             Self::Held { content, .. } => {
-                let piece = content.split_to(content.len().min(PIECE));
-                let piece = Some(piece).filter(|piece| !piece.is_empty());
-                Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
+                let mut piece = content.split_to(content.len().min(PIECE));
+                piece.poll_frame(cx)
             }
         }
     }
 
-    fn is_end_stream(&self) -> bool {
+    fn is_at_end(&self) -> bool {
         match self {
-            Self::Coming(body) => body.is_end_stream(),
-            Self::Held { content, .. } => content.is_empty(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Coming(body) => body.size_hint(),
-            Self::Held { content, .. } => SizeHint::with_exact(content.len() as u64),
+            Self::Coming(body) => body.is_at_end(),
+            Self::Held { content, .. } => content.is_at_end(),
         }
     }
 }

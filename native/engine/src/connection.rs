@@ -136,8 +136,8 @@ impl Connection {
 
     /// What carries a context's exchanges here, to be cut with it: an HTTP/2 connection may carry the streams
     /// of several contexts, so there it is each stream by itself.
-    pub(crate) fn carry(&self, context: &Arc<Context>) -> Arc<Carrier> {
-        if http2::is_stream() {
+    pub(crate) fn carry(&self, context: &Arc<Context>, is_stream: bool) -> Arc<Carrier> {
+        if is_stream {
             return context.carried_by_streams();
         }
         context.carried_by(self.closed.clone())

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hyper::StatusCode;
+use http::StatusCode;
 use thiserror::Error;
 
 use crate::decide::RoutingError;

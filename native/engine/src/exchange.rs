@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use http::Version;
 use parking_lot::Mutex;
 
 use crate::connection::Connection;
@@ -24,6 +25,8 @@ pub(crate) struct Exchange {
     pub(crate) request_id: Option<Arc<str>>,
     /// The authority asked for, as far as anyone wants to know.
     pub(crate) authority: String,
+    /// Whether it has an HTTP/2 stream to itself.
+    pub(crate) is_stream: bool,
     carrier: Arc<Carrier>,
     bytes_up: AtomicU64,
     bytes_down: AtomicU64,
@@ -60,6 +63,7 @@ impl Exchange {
         Arc::new(Self {
             request_id: connection.proxy.face.name(&request.fields),
             authority: text(&|| target::shown(request, connection.tunnel())),
+            is_stream: request.version == Version::HTTP_2,
             bytes_up: AtomicU64::new(0),
             bytes_down: AtomicU64::new(0),
             status: AtomicU16::new(0),

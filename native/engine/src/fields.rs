@@ -8,8 +8,8 @@ use std::cell::RefCell;
 use std::mem::take;
 
 use bytes::Bytes;
-use hyper::HeaderMap;
-use hyper::header::{HeaderName, HeaderValue};
+use http::HeaderMap;
+use http::header::{HeaderName, HeaderValue};
 
 use crate::spare::{self, Spares};
 

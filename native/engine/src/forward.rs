@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hyper::{StatusCode, Version};
+use http::{StatusCode, Version};
 
 use crate::client::Client;
 use crate::error::ProxyError;

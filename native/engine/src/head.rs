@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use hyper::ext::Protocol;
-use hyper::http::uri::{Authority, PathAndQuery};
-use hyper::{Method, StatusCode, Uri, Version, http};
+use h2::ext::Protocol;
+use http::uri::{Authority, PathAndQuery};
+use http::{Method, StatusCode, Uri, Version};
 
 use crate::fields::Fields;
 use crate::forwarded::REQUEST_ID;
@@ -38,7 +38,7 @@ impl RequestHead {
     }
 
     /// The head of an HTTP/2 request (RFC 9113, section 8.3.1).
-    pub(crate) fn of_http2(parts: &http::request::Parts) -> Self {
+    pub(crate) fn of_http2(parts: http::request::Parts) -> Self {
         let uri = &parts.uri;
         let authority = uri.authority().map_or("", Authority::as_str);
         // An asterisk stands for no path (section 8.3.1), and a proxy is asked for that by leaving it out.
@@ -51,7 +51,7 @@ impl RequestHead {
             None => [authority, path].concat(),
         };
         Self {
-            method: parts.method.clone(),
+            method: parts.method,
             target: target.into_bytes(),
             version: Version::HTTP_2,
             protocol,

@@ -1,6 +1,6 @@
 //! Fields that end at this hop, and fields that only we may set (RFC 9110, section 7.6.1).
 
-use hyper::Version;
+use http::Version;
 
 use crate::error::ProxyError;
 use crate::fields::Fields;

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::{Method, StatusCode, Version};
+use http::{Method, StatusCode, Version};
 use parking_lot::Mutex;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -19,7 +19,7 @@ use crate::exchange::Exchange;
 use crate::fields::Fields;
 use crate::head::RequestHead;
 use crate::route::{Loopback, Upstream};
-use crate::upstream;
+use crate::upstream::Pool;
 
 /// How long the upstream may take, whatever else it is allowed.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -98,10 +98,10 @@ impl Probe {
             fields,
         };
         let mut nobody = Client::Nobody;
-        let answer = upstream::send_alone(exchange, &self.upstream, &head, &mut nobody);
+        let answer = Pool::send_anew(exchange, &self.upstream, &head, &mut nobody);
         match timeout_at(by, Box::pin(answer)).await {
-            Ok(Ok((head, _))) if head.status.is_success() => Health::Well,
-            Ok(Ok((head, _))) => Health::Status(head.status),
+            Ok(Ok(response)) if response.head.status.is_success() => Health::Well,
+            Ok(Ok(response)) => Health::Status(response.head.status),
             Ok(Err(error)) => Health::Silent(error.to_string()),
             Err(_) => Health::late(),
         }

@@ -8,6 +8,8 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
+use http::Version;
+
 use crate::authority::Scheme;
 use crate::buffer;
 use crate::client::Client;
@@ -22,7 +24,6 @@ use crate::face::Acting;
 use crate::fields::Fields;
 use crate::forward::forward;
 use crate::head::RequestHead;
-use crate::http2;
 use crate::limits;
 use crate::page::Navigation;
 use crate::respond;
@@ -35,24 +36,38 @@ pub(crate) async fn serve(
     head: RequestHead,
     client: Client<'_>,
 ) -> Option<Response> {
-    let carrier = match who_asks(connection, &head) {
-        Ok(carrier) => carrier,
-        Err(error) => return Some(refuse(connection, &error)),
-    };
-    http2::ends_with(&carrier.context, &head.method);
-    let exchange = Exchange::begin(connection, carrier, &head);
-    http2::carries(&exchange);
-    let navigation = navigation(&exchange, &head);
+    match begin(connection, &head) {
+        Ok(exchange) => carry_out(&exchange, head, client).await,
+        Err(error) => Some(refuse(connection, &error)),
+    }
+}
+
+/// Finds out whose request it is.
+pub(crate) fn begin(
+    connection: &Arc<Connection>,
+    head: &RequestHead,
+) -> Result<Arc<Exchange>, ProxyError> {
+    let carrier = who_asks(connection, head)?;
+    Ok(Exchange::begin(connection, carrier, head))
+}
+
+/// Does what is asked.
+pub(crate) async fn carry_out(
+    exchange: &Arc<Exchange>,
+    head: RequestHead,
+    client: Client<'_>,
+) -> Option<Response> {
+    let navigation = navigation(exchange, &head);
     let outcome = {
         // Pinned here: handed over, it would be copied, and kept twice.
-        let execution = pin!(execute(&exchange, head, client));
+        let execution = pin!(execute(exchange, head, client));
         unless_panicked(execution).await
     };
     let mut response = match outcome {
         Ok(response) => response,
         Err(ProxyError::ClientGone) => return None,
         Err(error) => {
-            respond::report_of(&exchange, &error);
+            respond::report_of(exchange, &error);
             respond::with_error(&error, navigation.as_deref())
         }
     };
@@ -60,12 +75,13 @@ pub(crate) async fn serve(
         response.head.name(id);
     }
     exchange.answered(response.head.status.as_u16());
-    response.exchange = Some(exchange);
+    response.exchange = Some(Arc::clone(exchange));
     Some(response)
 }
 
 fn who_asks(connection: &Connection, head: &RequestHead) -> Result<Arc<Carrier>, ProxyError> {
-    let carry = |context: &Arc<Context>| connection.carry(context);
+    let is_stream = head.version == Version::HTTP_2;
+    let carry = |context: &Arc<Context>| connection.carry(context, is_stream);
     let mut memory = connection.memory.lock();
     match &connection.identity {
         Identity::PerRequest => {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::StatusCode;
+use http::StatusCode;
 use serde_json::Value;
 
 use crate::authenticate::REALM;

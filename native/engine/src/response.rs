@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hyper::body::Incoming;
 
+use crate::body::Frames as _;
 use crate::exchange::Exchange;
 use crate::head::ResponseHead;
 use crate::intercept::Interception;
 use crate::stream::Stream;
 use crate::tunnel::Tunnel;
-use crate::upstream::{Queue, Relay};
+use crate::upstream::{Http2Relay, Relay};
 
 /// A response on its way to the client.
 pub(crate) struct Response {
@@ -28,8 +28,19 @@ pub(crate) enum Body {
     Own(Bytes),
     /// An HTTP/1.1 upstream, which may still be taking the request's body.
     Http1(Relay),
-    /// An HTTP/2 upstream, until its end, and what is left of an HTTP/1.1 client's upload.
-    Http2(Option<Incoming>, Option<Queue>),
+    /// An HTTP/2 upstream, of which the same is true.
+    Http2(Box<Http2Relay>),
+}
+
+impl Body {
+    /// Whether it is known already that nothing of it is left.
+    pub(crate) fn is_at_end(&self) -> bool {
+        match self {
+            Self::Own(text) => text.is_at_end(),
+            Self::Http1(relay) => relay.is_at_end(),
+            Self::Http2(relay) => relay.is_at_end(),
+        }
+    }
 }
 
 /// A connection that no longer carries HTTP, or not ours to know.

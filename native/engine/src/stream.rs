@@ -1,7 +1,6 @@
 //! One byte stream, whichever way it came: TCP, TLS at either end, or an HTTP/2 stream.
 //!
-//! Bytes that were read while telling protocols apart, or that hyper had read beyond an upgrade, are given
-//! back first: none is lost.
+//! Bytes that were read while telling protocols apart are given back first: none is lost.
 
 use std::cell::RefCell;
 use std::io;
@@ -15,12 +14,10 @@ use crate::limits::Slot;
 use crate::share::Load;
 use crate::spare;
 use bytes::{Bytes, BytesMut};
-use hyper::upgrade::OnUpgrade;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsStream, client, server};
-use tokio_util::sync::CancellationToken;
 
 /// Larger buffers move bulk at a multiple of the speed of small ones; one a thread costs next to nothing.
 pub(crate) const SCRATCH: usize = 512 * 1024;
@@ -48,7 +45,7 @@ enum Io {
     Tcp(TcpStream),
     /// Around TCP, around what another proxy leads through, or around a client's tunnel.
     Tls(Box<TlsStream<Stream>>),
-    Http2(http2::Tunnel),
+    Http2(Box<http2::Tunnel>),
 }
 
 impl Stream {
@@ -59,11 +56,6 @@ impl Stream {
     /// A client's connection, which counts for as long as there is this stream.
     pub(crate) fn accepted(tcp: TcpStream, counts: (Load, Slot)) -> Self {
         Self::new(Io::Tcp(tcp), Some(counts))
-    }
-
-    /// An HTTP/2 stream whose CONNECT has been answered.
-    pub(crate) async fn upgraded(upgrade: OnUpgrade, reset: CancellationToken) -> Option<Self> {
-        Some(Self::new(Io::Http2(http2::Tunnel::new(upgrade.await.ok()?, reset)), None))
     }
 
     /// Puts bytes back in front of those that will be read next.
@@ -109,7 +101,7 @@ impl Stream {
         })
     }
 
-    /// How much is worth being read for it at once: of what an HTTP/2 stream has no window for, hyper keeps a copy.
+    /// How much is worth being read for it at once: what an HTTP/2 stream has no window for is kept.
     pub(crate) fn appetite(&self) -> usize {
         const PIECE: usize = 64 * 1024;
         if matches!(self.io, Io::Http2(_)) { PIECE } else { SCRATCH }
@@ -120,12 +112,12 @@ impl Stream {
         self.resets = reset;
     }
 
-    fn reset(&self) {
-        match &self.io {
+    fn reset(&mut self) {
+        match &mut self.io {
             Io::Tcp(tcp) => {
                 let _ = tcp.set_zero_linger();
             }
-            Io::Tls(tls) => tls.get_ref().0.reset(),
+            Io::Tls(tls) => tls.get_mut().0.reset(),
             Io::Http2(tunnel) => tunnel.reset(),
         }
     }
@@ -140,7 +132,7 @@ impl Stream {
                 let _ = SockRef::from(tcp).set_tcp_keepalive(&asking);
             }
             Io::Tls(tls) => tls.get_ref().0.ask_after_peer(),
-            // hyper asks.
+            // Its connection asks.
             Io::Http2(_) => {}
         }
     }
@@ -168,6 +160,13 @@ impl Drop for Stream {
 impl From<TcpStream> for Stream {
     fn from(tcp: TcpStream) -> Self {
         Self::new(Io::Tcp(tcp), None)
+    }
+}
+
+/// An HTTP/2 stream whose CONNECT has been answered.
+impl From<http2::Tunnel> for Stream {
+    fn from(tunnel: http2::Tunnel) -> Self {
+        Self::new(Io::Http2(Box::new(tunnel)), None)
     }
 }
 

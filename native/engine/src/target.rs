@@ -3,7 +3,7 @@
 //! A [`Target`] holds a host that is already a name or an address, so nothing after it looks at a string's
 //! prefix to tell loopback from the rest. The bytes of path and query are not touched.
 
-use hyper::{Method, Version};
+use http::{Method, Version};
 
 use crate::authority::{Authority, Scheme};
 use crate::error::ProxyError;

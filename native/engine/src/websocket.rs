@@ -8,7 +8,7 @@ mod farewell;
 mod frames;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use hyper::{Method, StatusCode};
+use http::{Method, StatusCode};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use crate::error::ProxyError;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use hyper::{Method, Request};
+use http::{Method, Request};
 use tabport_engine::RouteFields;
 use tokio::net::{TcpListener, TcpStream};
 

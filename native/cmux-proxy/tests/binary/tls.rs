@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use hyper::Request;
+use http::Request;
 use tempfile::TempDir;
 
 use crate::gateway::{Gateway, outcome, program};

@@ -144,7 +144,7 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use base64::prelude::{BASE64_STANDARD, Engine as _};
-    use hyper::{Method, Version};
+    use http::{Method, Version};
 
     use super::*;
     use crate::fields::Fields;

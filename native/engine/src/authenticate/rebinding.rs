@@ -74,7 +74,7 @@ fn is_a_browsers(fields: &Fields) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use hyper::{Method, Version};
+    use http::{Method, Version};
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! The forward proxy's decision: loopback names follow the route but for those it leaves local, everything
 //! else goes where it says.
 
-use hyper::{Method, Version};
+use http::{Method, Version};
 
 use super::{Action, Answer, Scope, check};
 use crate::authority::{Authority, Host};

@@ -8,7 +8,7 @@ pub mod gateway;
 pub mod reverse_proxy;
 mod routing_fields;
 
-use hyper::Method;
+use http::Method;
 
 use crate::authority::Authority;
 use crate::error::ProxyError;

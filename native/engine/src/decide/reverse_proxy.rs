@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use hyper::Method;
+use http::Method;
 
 use super::{Action, Answer, asks_to_upgrade};
 use crate::authority::Scheme;
@@ -99,7 +99,7 @@ fn upstream(head: &RequestHead, rules: &Rules, sender: &Sender<'_>) -> Upstream 
 
 #[cfg(test)]
 mod tests {
-    use hyper::Version;
+    use http::Version;
 
     use super::*;
     use crate::fields::Fields;

@@ -6,8 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::body::Incoming;
-use hyper::{Method, Version};
+use http::{Method, Version};
 use tokio::io::AsyncWrite as _;
 use tokio::time::timeout;
 
@@ -15,7 +14,7 @@ use super::downstream::Downstream;
 use super::framing::{self, Framing};
 use super::pump::{PumpError, pump_frames};
 use super::serialize::{connection_option, write_response};
-use super::wire::Frame;
+use crate::body::{Frame, Frames as _};
 use crate::exchange::Exchange;
 use crate::head::ResponseHead;
 use crate::respond::{INCOMPLETE, STALLED};
@@ -66,10 +65,10 @@ impl Downstream {
     /// Writes the head, and settles how the body ends and whether the connection goes on.
     fn begin_answer(&mut self, head: &ResponseHead, body: &Body, switches: bool) -> Framing {
         let framing = match body {
-            Body::Own(_) if switches => Framing::None,
+            Body::Own(text) if switches || text.is_empty() => Framing::None,
             Body::Own(text) => Framing::Length(text.len() as u64),
             Body::Http1(relay) => relay.framing(),
-            Body::Http2(body, _) => http2_framing(head, &self.method, body.as_ref()),
+            Body::Http2(relay) => http2_framing(head, &self.method, relay.is_at_end()),
         };
         let framing = match (framing, self.version) {
             (Framing::Chunked | Framing::UntilClose, Version::HTTP_10) => Framing::UntilClose,
@@ -134,13 +133,9 @@ impl Downstream {
                 return self.wire.poll_send(cx);
             }
             Body::Http1(relay) => return relay.poll(cx, &mut self.wire, !self.expects),
-            Body::Http2(body, upload) => {
-                if let Some(queue) = upload
-                    && queue.poll(cx, &mut self.wire)?.is_ready()
-                {
-                    *upload = None;
-                }
-                pump_frames(cx, body, &mut self.wire, count)
+            Body::Http2(relay) => {
+                let _ = relay.poll_upload(cx, &mut self.wire)?;
+                pump_frames(cx, relay.body(), &mut self.wire, count)
             }
         };
         sent.map_err(|error| {
@@ -184,10 +179,10 @@ impl Downstream {
     }
 }
 
-fn http2_framing(head: &ResponseHead, method: &Method, body: Option<&Incoming>) -> Framing {
+fn http2_framing(head: &ResponseHead, method: &Method, is_empty: bool) -> Framing {
     match framing::of_response(head, method) {
         Ok(Framing::None) | Err(_) => Framing::None,
-        Ok(_) if body.is_none() => Framing::Length(0),
+        Ok(_) if is_empty => Framing::Length(0),
         Ok(framing) => framing,
     }
 }

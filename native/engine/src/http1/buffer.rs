@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::downstream::Downstream;
 use super::framing::Framing;
-use super::wire::Frame;
+use crate::body::{Frame, Frames as _};
 use crate::buffer::Room;
 use crate::error::ProxyError;
 use crate::respond;
@@ -24,7 +24,9 @@ impl Downstream {
             if let Framing::Length(length) = self.framing { Some(length) } else { None };
         let mut held = room.buffer(announced)?;
         if self.expects && self.wire.unread().is_empty() {
-            self.inform(&respond::with_continue()).await.map_err(|_| ProxyError::ClientGone)?;
+            self.begin_to_inform(&respond::with_continue());
+            let sent = poll_fn(|cx| self.wire.poll_send(cx)).await;
+            sent.map_err(|_| ProxyError::ClientGone)?;
         }
         self.expects = false;
         while let Some(Frame::Data(data)) = self.next_frame(idle).await? {

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use hyper::{Method, StatusCode, Version};
+use http::{Method, StatusCode, Version};
 
 use super::answer::After;
 use super::deadline::Deadline;
@@ -123,14 +123,12 @@ impl Downstream {
         Poll::Pending
     }
 
-    /// Passes on an interim response; HTTP/1.0 knows none.
-    pub(crate) async fn inform(&mut self, head: &ResponseHead) -> io::Result<()> {
-        if self.version == Version::HTTP_10 {
-            return Ok(());
+    /// Writes an interim response, to be sent before anything else; HTTP/1.0 knows none.
+    pub(crate) fn begin_to_inform(&mut self, head: &ResponseHead) {
+        if self.version != Version::HTTP_10 {
+            self.expects &= head.status != StatusCode::CONTINUE;
+            write_response(self.wire.unsent(), head, Framing::None, None);
         }
-        self.expects &= head.status != StatusCode::CONTINUE;
-        write_response(self.wire.unsent(), head, Framing::None, None);
-        poll_fn(|cx| self.wire.poll_send(cx)).await
     }
 
     /// Reads the next request's head. `None` when the client has ended, or takes too long.

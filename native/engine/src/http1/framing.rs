@@ -3,7 +3,7 @@
 //! Every message whose length two readers could take differently is refused: that is how one request is
 //! hidden in another.
 
-use hyper::{Method, StatusCode, Version};
+use http::{Method, StatusCode, Version};
 
 use super::chunked::Chunked;
 use crate::fields::Fields;

@@ -26,4 +26,4 @@ pub(crate) use framing::{Framing, of_response};
 pub(crate) use parse::{HeadError, response as parse_response};
 pub(crate) use pump::{PumpError, pump, pump_frames};
 pub(crate) use serialize::write_request;
-pub(crate) use wire::{Frame, Wire};
+pub(crate) use wire::Wire;

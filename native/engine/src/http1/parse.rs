@@ -2,8 +2,8 @@
 
 use std::mem::MaybeUninit;
 
+use http::{Method, StatusCode, Version};
 use httparse::{Error, Header, Status};
-use hyper::{Method, StatusCode, Version};
 
 use crate::fields::Fields;
 use crate::head::{RequestHead, ResponseHead};

@@ -4,12 +4,11 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
-use hyper::body::{Body, Frame};
 use tokio::io::{AsyncRead as _, ReadBuf};
 
 use super::framing::Piece;
 use super::wire::{Wire, malformed};
+use crate::body::{Frame, Frames};
 use crate::fields::Fields;
 use crate::headers;
 use crate::stream;
@@ -54,25 +53,22 @@ pub(crate) fn pump(
 /// The same for a body that comes in frames, from an HTTP/2 stream; it is let go of at its end.
 pub(crate) fn pump_frames(
     cx: &mut Context<'_>,
-    from: &mut Option<impl Body<Data = Bytes, Error = hyper::Error> + Unpin>,
+    from: &mut Option<impl Frames>,
     to: &mut Wire,
     mut count: impl FnMut(usize),
 ) -> Poll<Result<(), PumpError>> {
     loop {
         ready!(to.poll_send(cx)).map_err(PumpError::To)?;
         let Some(body) = from else { return Poll::Ready(Ok(())) };
-        let frame = ready!(Pin::new(body).poll_frame(cx)).transpose();
-        let frame = frame.map_err(|error| PumpError::From(io::Error::other(error)))?;
-        let end = match frame.map(Frame::into_data) {
-            Some(Ok(data)) => {
+        let mut trailers = match ready!(body.poll_frame(cx)).map_err(PumpError::From)? {
+            Some(Frame::Data(data)) => {
                 count(data.len());
                 to.send_data(cx, &data).map_err(PumpError::To)?;
                 continue;
             }
-            Some(Err(frame)) => frame.into_trailers().ok(),
-            None => None,
+            Some(Frame::Trailers(fields)) => fields,
+            None => Fields::default(),
         };
-        let mut trailers = end.as_ref().map(Fields::from).unwrap_or_default();
         headers::strip_trailers(&mut trailers);
         to.send_end(&trailers);
         *from = None;

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use bytes::{BufMut as _, BytesMut};
-use hyper::Version;
+use http::Version;
 
 use super::framing::Framing;
 use crate::fields::Fields;
@@ -87,7 +87,7 @@ fn write_field(out: &mut BytesMut, name: &[u8], value: &[u8]) {
 fn end_head(out: &mut BytesMut, framing: Framing, fields: &Fields) {
     match framing {
         Framing::Chunked => write_field(out, b"transfer-encoding", b"chunked"),
-        Framing::Length(length) if length > 0 && !fields.contains("content-length") => {
+        Framing::Length(length) if !fields.contains("content-length") => {
             write_field(out, b"content-length", length.to_string().as_bytes());
         }
         _ => {}

@@ -7,11 +7,12 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, BytesMut};
 use tokio::io::AsyncWrite as _;
 
 use super::framing::{Decoder, Framing, Piece};
 use super::serialize;
+use crate::body::{Frame, Frames};
 use crate::fields::Fields;
 use crate::spare;
 use crate::stream::Stream;
@@ -24,12 +25,6 @@ pub(crate) struct Wire {
     pub(super) receiving: Decoder,
     pub(super) sending: Framing,
     unflushed: bool,
-}
-
-/// A frame of a body.
-pub(crate) enum Frame {
-    Data(Bytes),
-    Trailers(Fields),
 }
 
 impl Wire {
@@ -167,8 +162,23 @@ impl Wire {
         }
     }
 
-    /// The next frame of the body being read; `None` at its end.
-    pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Frame>>> {
+    /// The peer has ended the connection: is that the body's end too?
+    pub(super) fn at_end(&mut self) -> io::Result<()> {
+        if self.receiving.ends_with_connection() {
+            return Ok(());
+        }
+        Err(io::ErrorKind::UnexpectedEof.into())
+    }
+
+    fn wrote(&mut self, bytes: usize) -> io::Result<()> {
+        self.unflushed = true;
+        if bytes == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(()) }
+    }
+}
+
+/// The body being read.
+impl Frames for Wire {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Frame>>> {
         const LIMIT: usize = 64 * 1024;
         loop {
             // What was kept of a body may be all of it: in pieces, it is seen to move, and waits to be taken.
@@ -195,17 +205,8 @@ impl Wire {
         }
     }
 
-    /// The peer has ended the connection: is that the body's end too?
-    pub(super) fn at_end(&mut self) -> io::Result<()> {
-        if self.receiving.ends_with_connection() {
-            return Ok(());
-        }
-        Err(io::ErrorKind::UnexpectedEof.into())
-    }
-
-    fn wrote(&mut self, bytes: usize) -> io::Result<()> {
-        self.unflushed = true;
-        if bytes == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(()) }
+    fn is_at_end(&self) -> bool {
+        self.has_received()
     }
 }
 

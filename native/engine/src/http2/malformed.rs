@@ -1,14 +1,13 @@
-//! What RFC 9113 has a server refuse, and hyper lets through.
+//! What RFC 9113 has a server refuse, and h2 lets through.
 
 use std::future::poll_fn;
 use std::io;
 
 use bytes::BytesMut;
-use hyper::HeaderMap;
-use hyper::header::CONTENT_LENGTH;
 
 use crate::connection::{FIRST_READ, PREFACE};
 use crate::error::ProxyError;
+use crate::fields::Fields;
 use crate::stream::Stream;
 
 /// Its length, its type, its flags and its stream (section 4.1).
@@ -17,7 +16,7 @@ const FRAME_HEAD: usize = 9;
 const SETTINGS: u8 = 4;
 const ACK: u8 = 1;
 
-/// Whether the client's preface goes on with its settings (section 3.4): hyper would wait for them for as long
+/// Whether the client's preface goes on with its settings (section 3.4): h2 would wait for them for as long
 /// as the client likes. What is read is given back.
 pub(super) async fn begins_with_settings(stream: &mut Stream) -> io::Result<bool> {
     let mut read = BytesMut::new();
@@ -33,15 +32,15 @@ pub(super) async fn begins_with_settings(stream: &mut Stream) -> io::Result<bool
     Ok(settings)
 }
 
-/// Refuses values that begin or end with white space (section 8.2.1), and a length that is told twice: hyper
-/// takes one that is told alike, and an HTTP/1.1 origin might not.
-pub(super) fn check(fields: &HeaderMap) -> Result<(), ProxyError> {
+/// Refuses values that begin or end with white space (section 8.2.1), and a length that is told twice: h2 takes one
+/// that is told alike, and an HTTP/1.1 origin might not.
+pub(super) fn check(fields: &Fields) -> Result<(), ProxyError> {
     let blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
     let padded = |value: &[u8]| blank(value.first()) || blank(value.last());
-    if fields.values().any(|value| padded(value.as_bytes())) {
+    if fields.iter().any(|(_, value)| padded(value)) {
         return Err(ProxyError::BadRequest("a field value begins or ends with white space"));
     }
-    if fields.get_all(CONTENT_LENGTH).iter().count() > 1 {
+    if fields.get_all("content-length").count() > 1 {
         return Err(ProxyError::BadRequest("Content-Length occurs more than once"));
     }
     Ok(())

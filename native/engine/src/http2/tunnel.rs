@@ -1,49 +1,68 @@
 //! An HTTP/2 stream whose CONNECT has been answered, as bytes (RFC 9113, section 8.5).
-//!
-//! What hyper hides is told apart here: a stream that is reset, by either side, is a broken connection and not
-//! an ended one.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
+use bytes::{Buf as _, Bytes};
+use h2::{Reason, RecvStream, SendStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_util::sync::CancellationToken;
+
+use super::sending::Sending;
+use crate::counters::Counted;
 
 /// The bytes of a stream.
 pub(crate) struct Tunnel {
-    io: TokioIo<Upgraded>,
-    /// Cancelled when the sending half has ended: to reset it, or because it was reset.
-    sending: CancellationToken,
+    sending: Sending,
+    receiving: RecvStream,
+    /// What has come and was not read yet.
+    unread: Bytes,
     /// Whether its end is ours.
     shut: bool,
-    /// Whether the end of what is received has been seen.
-    ended: bool,
+    /// It is one of its connection's streams for as long as it is open.
+    _open: Counted,
 }
 
 impl Tunnel {
-    pub(crate) fn new(upgraded: Upgraded, sending: CancellationToken) -> Self {
-        Self { io: TokioIo::new(upgraded), sending, shut: false, ended: false }
+    pub(super) fn new(sending: SendStream<Bytes>, receiving: RecvStream, open: Counted) -> Self {
+        let sending = Sending::new(sending, false);
+        Self { sending, receiving, unread: Bytes::new(), shut: false, _open: open }
     }
 
-    /// Resets the stream, unless it has been ended.
-    pub(crate) fn reset(&self) {
-        self.sending.cancel();
+    /// Breaks the stream off, unless our half has ended: what is left of that shall arrive.
+    pub(crate) fn reset(&mut self) {
+        if !self.shut {
+            self.sending.reset(Reason::CONNECT_ERROR);
+        }
     }
 
-    /// A client's reset reads as an end, and is known only by the sending half, which is woken by the same
-    /// frame: it is let go first.
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.shut && self.sending.is_cancelled() {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+    /// The next bytes; none at the end.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        loop {
+            match ready!(self.receiving.poll_data(cx)) {
+                Some(Ok(data)) if data.is_empty() => {}
+                Some(Ok(data)) => return Poll::Ready(Ok(data)),
+                Some(Err(error)) => return Poll::Ready(self.ended_by(&error)),
+                None => break,
+            }
         }
-        if std::mem::replace(&mut self.ended, true) {
-            return Poll::Ready(Ok(()));
+        match ready!(self.receiving.poll_trailers(cx)) {
+            Ok(None) => Poll::Ready(Ok(Bytes::new())),
+            Ok(Some(_)) => {
+                self.sending.reset(Reason::PROTOCOL_ERROR);
+                Poll::Ready(Err(io::ErrorKind::InvalidData.into()))
+            }
+            Err(error) => Poll::Ready(self.ended_by(&error)),
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+    }
+
+    /// A stream that is reset is a broken connection and not an ended one, unless all that it still stood open for
+    /// was what its sender had left to say.
+    fn ended_by(&self, error: &h2::Error) -> io::Result<Bytes> {
+        match error.reason() {
+            Some(Reason::NO_ERROR | Reason::CANCEL) if self.shut => Ok(Bytes::new()),
+            _ => Err(io::ErrorKind::ConnectionReset.into()),
+        }
     }
 }
 
@@ -53,9 +72,15 @@ impl AsyncRead for Tunnel {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
-        if buf.filled().len() == before { self.poll_end(cx) } else { Poll::Ready(Ok(())) }
+        if self.unread.is_empty() {
+            self.unread = ready!(self.poll_receive(cx))?;
+        }
+        let length = self.unread.len().min(buf.remaining());
+        buf.put_slice(self.unread.get(..length).unwrap_or_default());
+        self.unread.advance(length);
+        // What fails here fails above, the next time.
+        let _ = self.receiving.flow_control().release_capacity(length);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -65,15 +90,16 @@ impl AsyncWrite for Tunnel {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        self.sending.check(cx)?;
+        if buf.is_empty() { Poll::Ready(Ok(0)) } else { self.sending.poll_write(cx, buf) }
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.shut = true;
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        Poll::Ready(self.sending.shut())
     }
 }

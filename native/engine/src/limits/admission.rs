@@ -10,7 +10,6 @@ use crate::decide::Action;
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
 use crate::face::Acting;
-use crate::http2;
 use crate::route::Upstream;
 
 /// What is left of one context's limits.
@@ -96,7 +95,7 @@ fn ask(
         Action::Forward(_) => Tunnel::None,
         Action::Tunnel { .. } | Action::Intercept { .. } => Tunnel::New,
         // A tunnel may carry several HTTP/2 streams, and each may turn into a tunnel.
-        Action::Upgrade(_) if http2::is_stream() => Tunnel::New,
+        Action::Upgrade(_) if exchange.is_stream => Tunnel::New,
         Action::Upgrade(_) => exchange.connection.tunnel_slot().map_or(Tunnel::New, Tunnel::Around),
     };
     exchange.hold(admission.grant(tunnel)?);

@@ -9,7 +9,7 @@ mod reason;
 
 use std::fmt::{self, Write as _};
 
-use hyper::Method;
+use http::Method;
 
 use crate::authority::{Authority, Scheme};
 use crate::decide::{Scope, forward_proxy, gateway};

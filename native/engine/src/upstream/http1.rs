@@ -5,7 +5,7 @@ use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker, ready};
 
-use hyper::StatusCode;
+use http::StatusCode;
 
 use super::upload;
 use crate::client::Client;
@@ -112,7 +112,7 @@ impl Http1 {
             if self.deadline.poll(cx).is_ready() {
                 return Poll::Ready(Err(ProxyError::ResponseTimeout));
             }
-            inform.as_mut().poll(cx).map_err(|_| ProxyError::ClientGone)
+            inform.as_mut().poll(cx)
         })
         .await
     }

@@ -1,55 +1,107 @@
-//! How an HTTP/2 connection to an upstream begins, and what runs it until its context is released.
+//! A connection to an HTTP/2 upstream: how it begins, what runs it until its context is released, and how a request
+//! finds a place among its streams.
 
-use hyper::client::conn::http2::{Builder, SendRequest};
-use hyper::rt::Executor;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use h2::client::{Builder, ResponseFuture, SendRequest};
+use h2::{Reason, SendStream};
+use http::Request;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use super::drive;
-use super::http2::{RequestBody, failed};
 use crate::context::Context;
+use crate::counters::{Counted, Gauge};
 use crate::error::ProxyError;
-use crate::http2::limits;
+use crate::http2::{Watched, limits};
 use crate::server::Proxy;
 use crate::stream::Stream;
 
-/// Makes a stream that has been agreed to speak HTTP/2 ready for requests.
-pub(super) async fn begin(
-    stream: Stream,
-    proxy: &Proxy,
-    context: &Context,
-) -> Result<SendRequest<RequestBody>, ProxyError> {
-    let (tasks, released) = (proxy.tasks.clone(), context.released.clone());
-    let client = client(UntilReleased { tasks, released });
-    let (sender, connection) = client.handshake(TokioIo::new(stream)).await.map_err(failed)?;
-    drive(proxy, context, connection);
-    Ok(sender)
-}
+/// How many streams an upstream is taken to allow before it has said.
+const STREAMS_AT_FIRST: usize = 100;
 
-fn client(executor: UntilReleased) -> Builder<UntilReleased> {
-    let mut builder = Builder::new(executor);
-    builder
-        .timer(TokioTimer::new())
-        .initial_stream_window_size(limits::STREAM_WINDOW)
-        .initial_connection_window_size(limits::CONNECTION_WINDOW)
-        .keep_alive_interval(limits::PING_EVERY)
-        .keep_alive_timeout(limits::PING_TIMEOUT);
-    builder
-}
-
-/// Runs what an HTTP/2 connection spawns, until the context is released.
+/// A connection that requests can be sent over. It ends once it is let go of, with the last stream.
 #[derive(Clone)]
-struct UntilReleased {
-    tasks: TaskTracker,
-    released: CancellationToken,
+pub(super) struct Http2 {
+    /// Locked by whoever waits for a place, so that others wait for it in turn, and their requests are still theirs.
+    sender: Arc<Mutex<SendRequest<Bytes>>>,
+    streams: Arc<Gauge>,
+    ended: CancellationToken,
 }
 
-impl<F> Executor<F> for UntilReleased
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, future: F) {
-        self.tasks.spawn(self.released.clone().run_until_cancelled_owned(future));
+/// A stream that a request has been sent on.
+pub(super) struct Asked {
+    pub(super) response: ResponseFuture,
+    pub(super) sending: SendStream<Bytes>,
+    /// It is one of the connection's streams for as long as it is open.
+    pub(super) open: Counted,
+}
+
+impl Http2 {
+    /// Makes a stream of bytes that has been agreed to speak HTTP/2 ready for requests.
+    pub(super) async fn begin(
+        stream: Stream,
+        proxy: &Proxy,
+        context: &Context,
+    ) -> Result<Self, ProxyError> {
+        let (stream, heard) = Watched::new(stream);
+        let (sender, mut connection) = builder().handshake(stream).await.map_err(failed)?;
+        let http2 = Self {
+            sender: Arc::new(Mutex::new(sender)),
+            streams: Arc::default(),
+            ended: CancellationToken::new(),
+        };
+        let streams = Arc::clone(&http2.streams);
+        let gone =
+            limits::KEEP_ALIVE.until_gone(heard, connection.ping_pong(), move || streams.now() > 0);
+        let (released, ended) = (context.released.clone(), http2.ended.clone().drop_guard());
+        let counted = proxy.counters.upstream_connections.enter();
+        proxy.tasks.spawn(async move {
+            let running = async {
+                tokio::select! {
+                    outcome = connection => outcome,
+                    () = gone => Err(Reason::NO_ERROR.into()),
+                }
+            };
+            if let Some(Err(error)) = released.run_until_cancelled(running).await {
+                tracing::debug!(%error, "an upstream connection ended early");
+            }
+            drop((ended, counted));
+        });
+        Ok(http2)
+    }
+
+    /// Whether it may take another request, as far as is known.
+    pub(super) fn is_usable(&self) -> bool {
+        !self.ended.is_cancelled()
+    }
+
+    /// Sends a request's head once there is a place for it. A request that fails here has not been sent.
+    pub(super) async fn ask(&self, request: Request<()>, ends: bool) -> Result<Asked, ProxyError> {
+        let mut sender = self.sender.lock().await;
+        std::future::poll_fn(|cx| sender.poll_ready(cx)).await.map_err(failed)?;
+        let (response, sending) = sender.send_request(request, ends).map_err(failed)?;
+        Ok(Asked { response, sending, open: self.streams.enter() })
+    }
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder
+        .enable_push(false)
+        .initial_max_send_streams(STREAMS_AT_FIRST)
+        .initial_window_size(limits::STREAM_WINDOW)
+        .initial_connection_window_size(limits::CONNECTION_WINDOW)
+        .max_header_list_size(limits::RESPONSE_HEAD);
+    builder
+}
+
+/// What a failure of an upstream's connection, or stream, means to whoever waits for the response.
+pub(super) fn failed(error: h2::Error) -> ProxyError {
+    if error.is_library() {
+        ProxyError::UpstreamProtocol("it is not HTTP/2")
+    } else {
+        ProxyError::UpstreamClosed(io::Error::other(error))
     }
 }

@@ -4,16 +4,17 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use hyper::Method;
+use http::Method;
 
 use super::http1::Http1;
 use super::origin::Origin;
+use crate::body::{Frame, Frames};
 use crate::client::Upload;
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
 use crate::head::ResponseHead;
 use crate::headers::keeps_alive;
-use crate::http1::{Frame, Framing, PumpError, Wire, of_response, pump, pump_frames};
+use crate::http1::{Framing, PumpError, Wire, of_response, pump, pump_frames};
 use crate::respond::INCOMPLETE;
 use crate::response::{Body, Response};
 use crate::stream::Stream;
@@ -81,27 +82,19 @@ impl Relay {
         if wanted { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
 
-    /// The response's next frame for an HTTP/2 client, whose upload goes on meanwhile.
-    pub(crate) fn poll_frame(
+    /// Moves what can be moved of an HTTP/2 client's upload.
+    pub(crate) fn poll_upload(
         &mut self,
         cx: &mut Context<'_>,
         upload: &mut Option<Upload>,
-    ) -> Poll<io::Result<Option<Frame>>> {
+    ) -> io::Result<()> {
         let Self { connection, exchange, .. } = self;
         if connection.uploading {
             let count = |bytes| exchange.moved_up(bytes);
             let upload = pump_frames(cx, upload, &mut connection.wire, count);
             connection.uploaded(upload)?;
         }
-        let frame = connection.wire.poll_frame(cx);
-        frame.map_err(|error| {
-            exchange.failed(INCOMPLETE);
-            error
-        })
-    }
-
-    pub(crate) fn is_complete(&self) -> bool {
-        self.connection.wire.has_received()
+        Ok(())
     }
 
     /// The response has been read: the connection may carry the next request.
@@ -113,5 +106,16 @@ impl Relay {
         {
             home.keep(self.connection);
         }
+    }
+}
+
+/// The response's body.
+impl Frames for Relay {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Frame>>> {
+        self.connection.wire.poll_frame(cx)
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.connection.wire.is_at_end()
     }
 }

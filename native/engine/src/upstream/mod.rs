@@ -14,17 +14,17 @@ mod upload;
 
 use std::sync::Arc;
 
-use hyper::{Method, StatusCode, Version};
+use http::{Method, StatusCode, Version};
 
 pub(crate) use dial::Dialer;
-pub(crate) use http2::{Queue, strip_trailers};
+pub(crate) use http2::Http2Relay;
 pub(crate) use incoming::Relay;
 pub use next_proxy::{
     InvalidProxy, NextProxy, NextProxyError, ProxyAnswer, ProxyList, ProxyResolver, UpstreamProxy,
 };
 pub(crate) use pool::Pool;
 pub(crate) use tls::Tls;
-pub(crate) use upload::broken as broken_upload;
+pub(crate) use upload::{Uploading, broken as broken_upload};
 
 use crate::authority::{Authority, Scheme};
 use crate::client::Client;
@@ -124,20 +124,4 @@ async fn until_released<T>(
     work: impl Future<Output = Result<T, ProxyError>>,
 ) -> Result<T, ProxyError> {
     context.released.run_until_cancelled(work).await.unwrap_or(Err(ProxyError::Released))
-}
-
-/// Runs an upstream connection until it ends or the context is released.
-fn drive(
-    proxy: &Proxy,
-    context: &Context,
-    connection: impl Future<Output = hyper::Result<()>> + Send + 'static,
-) {
-    let counted = proxy.counters.upstream_connections.enter();
-    let released = context.released.clone();
-    proxy.tasks.spawn(async move {
-        if let Some(Err(error)) = released.run_until_cancelled(connection).await {
-            tracing::debug!(%error, "an upstream connection ended early");
-        }
-        drop(counted);
-    });
 }

@@ -7,16 +7,15 @@ use std::collections::VecDeque;
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use hyper::client::conn::http2;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::http1::Http1;
-use super::http2::RequestBody;
+use super::http2_connection::Http2;
 use super::room::Room;
-use super::{Alpn, check_breaker, dial, http2_connection};
+use super::{Alpn, check_breaker, dial};
 use crate::authority::Scheme;
 use crate::counters::Gauge;
 use crate::error::ProxyError;
@@ -34,7 +33,7 @@ const MAX_IDLE: usize = 256;
 /// The sending end of a connection, of either version.
 pub(super) enum Sender {
     Http1(Box<Http1>),
-    Http2(http2::SendRequest<RequestBody>),
+    Http2(Http2),
 }
 
 /// Where a sender comes from.
@@ -94,13 +93,13 @@ impl Idle {
 
 /// An HTTP/2 connection, with streams or without.
 struct Shared {
-    sender: http2::SendRequest<RequestBody>,
+    connection: Http2,
     used: Instant,
 }
 
 impl Shared {
     fn is_usable(&self) -> bool {
-        self.used.elapsed() < IDLE_HTTP2 && !self.sender.is_closed()
+        self.used.elapsed() < IDLE_HTTP2 && self.connection.is_usable()
     }
 }
 
@@ -115,7 +114,7 @@ impl Origin {
         let mut state = self.state.lock();
         if let Some(shared) = state.shared.as_mut().filter(|shared| shared.is_usable()) {
             shared.used = Instant::now();
-            return Some(Sender::Http2(shared.sender.clone()));
+            return Some(Sender::Http2(shared.connection.clone()));
         }
         let idle = &mut state.own().idle;
         while let Some(mut idle) = idle.pop() {
@@ -193,11 +192,11 @@ impl Origin {
             self.state.lock().protocol = Some(Protocol::Http1);
             return Ok(Sender::Http1(Box::new(Http1::new(dialled.stream, proxy).among(open))));
         }
-        let sender = http2_connection::begin(dialled.stream, proxy, context).await?;
+        let connection = Http2::begin(dialled.stream, proxy, context).await?;
         let mut state = self.state.lock();
         state.protocol = Some(Protocol::Http2);
-        state.shared = Some(Shared { sender: sender.clone(), used: Instant::now() });
-        Ok(Sender::Http2(sender))
+        state.shared = Some(Shared { connection: connection.clone(), used: Instant::now() });
+        Ok(Sender::Http2(connection))
     }
 
     fn protocol(&self) -> Option<Protocol> {

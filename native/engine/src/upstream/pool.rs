@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use super::http1::Http1;
 use super::incoming::Relay;
 use super::origin::{Origin, Sender, Taken};
-use super::{Tls, http1, http2};
+use super::{Tls, http1, http2, send_alone};
 use crate::authority::{Authority, Scheme};
 use crate::client::Client;
 use crate::error::ProxyError;
@@ -71,14 +71,25 @@ impl Pool {
             }
             match attempt(kept, &origin, exchange, upstream, head, client).await {
                 Ok(response) => return Ok(response),
-                Err(failure)
-                    if (failure.unsent && bodiless) || (failure.unanswered && repeatable) =>
-                {
+                Err(failure) if failure.unsent || (failure.unanswered && repeatable) => {
                     origin.forget_shared();
                 }
                 Err(failure) => return Err(failure.error),
             }
         }
+    }
+
+    /// Sends a request over a connection of its own, of whichever version, to learn whether one can be had.
+    pub(crate) async fn send_anew(
+        exchange: &Arc<Exchange>,
+        upstream: &Upstream,
+        head: &RequestHead,
+        client: &mut Client<'_>,
+    ) -> Result<Response, ProxyError> {
+        let origin = Arc::new(Origin::closed());
+        let (Taken::New(sender) | Taken::Kept(sender)) = origin.connect(exchange, upstream).await?;
+        let outcome = attempt(sender, &origin, exchange, upstream, head, client).await;
+        outcome.map_err(|failure| failure.error)
     }
 
     /// Closes connections that have waited too long, and forgets origins without any.
@@ -114,7 +125,7 @@ impl Pool {
 
 struct Failure {
     error: ProxyError,
-    /// Whether the connection has not taken the request.
+    /// Whether the upstream has not looked at the request, all of which is still there.
     unsent: bool,
     /// Whether the connection was closed before the upstream said anything.
     unanswered: bool,
@@ -142,13 +153,30 @@ async fn attempt(
 ) -> Result<Response, Failure> {
     let mut connection = match sender {
         Sender::Http1(connection) => connection,
-        Sender::Http2(sender) => {
-            return Ok(http2::send(sender, exchange, upstream, head, client).await?);
+        Sender::Http2(connection) => {
+            let Some(request) = http2::request(head, upstream) else {
+                return Box::pin(in_http1(exchange, upstream, head, client)).await;
+            };
+            // Boxed, like what is rare: all that waits for an HTTP/1.1 upstream would be as large.
+            let sent = http2::send(&connection, exchange, upstream, request, client);
+            return Ok(Box::pin(sent).await?);
         }
     };
     let answer = send(&mut connection, exchange, head, client).await?;
     let relay = Relay::new(connection, &answer, &head.method, Some(origin), exchange);
     Ok(relay.map_err(http1::Failure::from)?.into_response(answer))
+}
+
+/// Sends a request whose target passes byte for byte in HTTP/1.1 alone, over a connection that nothing else needs.
+async fn in_http1(
+    exchange: &Arc<Exchange>,
+    upstream: &Upstream,
+    head: &RequestHead,
+    client: &mut Client<'_>,
+) -> Result<Response, Failure> {
+    let sent = send_alone(exchange, upstream, head, client).await.map_err(http1::Failure::from);
+    let (answer, relay) = sent?;
+    Ok(relay.into_response(answer))
 }
 
 async fn send(

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use crate::body::Frames;
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
-use crate::http1::{Deadline, Framing};
+use crate::http1::{Deadline, PumpError};
+use crate::http2::Sending;
 use crate::options::Timeouts;
 
 const MALFORMED: ProxyError =
@@ -36,15 +37,11 @@ pub(super) fn late(awaits_client: bool) -> ProxyError {
     if awaits_client { ProxyError::RequestTimeout } else { ProxyError::ResponseTimeout }
 }
 
-/// How an upload over HTTP/2 is getting on. It may be sent in another task than the one that waits for the
-/// response, which therefore cannot see for itself.
-pub(super) struct Progress {
+/// A request's body on its way to an HTTP/2 upstream, and how it is getting on.
+pub(crate) struct Uploading {
     exchange: Arc<Exchange>,
-    state: Mutex<State>,
-}
-
-#[derive(Clone, Copy)]
-struct State {
+    /// Where it goes, until it has been sent, or the upstream wants no more.
+    sending: Option<Sending>,
     turn: Turn,
     moved: Instant,
 }
@@ -58,30 +55,43 @@ enum Turn {
     Answer,
 }
 
-impl Progress {
-    pub(super) fn begin(exchange: &Arc<Exchange>, framing: Framing) -> Arc<Self> {
-        let turn = if framing == Framing::None { Turn::Answer } else { Turn::Upstream };
-        let state = Mutex::new(State { turn, moved: Instant::now() });
-        Arc::new(Self { exchange: Arc::clone(exchange), state })
+impl Uploading {
+    pub(super) fn begin(exchange: &Arc<Exchange>, bodiless: bool) -> Self {
+        let turn = if bodiless { Turn::Answer } else { Turn::Upstream };
+        let exchange = Arc::clone(exchange);
+        Self { exchange, sending: None, turn, moved: Instant::now() }
     }
 
-    /// So many bytes have come from the client; what has none does not count as moving.
-    pub(super) fn moved(&self, bytes: usize) {
-        self.exchange.moved_up(bytes);
-        let mut state = self.state.lock();
-        state.turn = Turn::Upstream;
-        if bytes > 0 {
-            state.moved = Instant::now();
+    /// There is a stream for it now.
+    pub(super) fn send_on(&mut self, sending: Sending) {
+        self.sending = Some(sending).filter(|_| self.turn != Turn::Answer);
+    }
+
+    /// Moves what can be moved; ready when all has been sent, or the upstream wants no more. That the client does not
+    /// send the rest ends the exchange.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        body: &mut impl Frames,
+    ) -> Poll<io::Result<()>> {
+        let Self { exchange, sending: Some(sending), moved, .. } = self else {
+            return Poll::Ready(Ok(()));
+        };
+        let sent = sending.poll_body(cx, body, |bytes| {
+            exchange.moved_up(bytes);
+            *moved = Instant::now();
+        });
+        match sent {
+            Poll::Pending if sending.awaits_window() => self.turn = Turn::Upstream,
+            Poll::Pending => self.turn = Turn::Client,
+            Poll::Ready(Err(PumpError::From(error))) => return Poll::Ready(Err(error)),
+            Poll::Ready(_) => {
+                self.sending = None;
+                (self.turn, self.moved) = (Turn::Answer, Instant::now());
+                return Poll::Ready(Ok(()));
+            }
         }
-    }
-
-    /// The upstream would take more.
-    pub(super) fn awaits_client(&self) {
-        self.state.lock().turn = Turn::Client;
-    }
-
-    pub(super) fn ended(&self) {
-        *self.state.lock() = State { turn: Turn::Answer, moved: Instant::now() };
+        Poll::Pending
     }
 
     /// Ready when nothing has moved for too long.
@@ -90,9 +100,8 @@ impl Progress {
         cx: &mut Context<'_>,
         deadline: &mut Deadline,
     ) -> Poll<ProxyError> {
-        let State { turn, moved } = *self.state.lock();
         let timeouts = &self.exchange.connection.proxy.timeouts;
-        deadline.count_from(moved, patience(timeouts, turn != Turn::Answer));
-        deadline.poll(cx).map(|()| late(turn == Turn::Client))
+        deadline.count_from(self.moved, patience(timeouts, self.turn != Turn::Answer));
+        deadline.poll(cx).map(|()| late(self.turn == Turn::Client))
     }
 }

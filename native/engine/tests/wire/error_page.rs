@@ -2,7 +2,7 @@
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use h2::client::ResponseFuture;
-use hyper::Request;
+use http::Request;
 use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use tabport_engine::{RouteFields, Timeouts};
 use tokio::net::TcpListener;

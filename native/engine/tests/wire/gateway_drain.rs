@@ -70,7 +70,7 @@ async fn who_has_connected_may_still_ask_for_a_moment() {
 async fn http2_clients_are_told_to_go_and_their_streams_end_well() {
     let (proxy, origin) = (gateway(options()), Origin::start().await);
     let mut sender = speak(TcpStream::connect(proxy.server.local_addr()).await.unwrap()).await;
-    let request = hyper::Request::builder()
+    let request = http::Request::builder()
         .uri("http://a/")
         .header("x-cmux-port-internal", origin.port())
         .body(())

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use hyper::{Method, Request};
+use http::{Method, Request};
 use tabport_engine::authority::Authority;
 use tabport_engine::workspace::Workspaces;
 use tabport_engine::{Face, GatewayOptions, ServerOptions};

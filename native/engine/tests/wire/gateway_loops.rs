@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use bytes::Bytes;
 use h2::ext::Protocol;
-use hyper::http::request::Builder;
-use hyper::{Method, Request};
+use http::request::Builder;
+use http::{Method, Request};
 use tabport_engine::{Access, Bind, Face, GatewayOptions, ServerOptions};
 use tokio::net::TcpStream;
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use h2::ext::Protocol;
-use hyper::{Method, Request};
+use http::{Method, Request};
 use tabport_engine::RouteFields;
 use tokio::net::TcpStream;
 
@@ -17,7 +17,7 @@ fn routing(workspace: u32, port: u16) -> String {
     format!("X-Cmux-Port-Internal: {port}\r\nX-Cmux-Workspace-Internal: workspace-{workspace}\r\n")
 }
 
-fn h2_routing(port: u16) -> hyper::http::request::Builder {
+fn h2_routing(port: u16) -> http::request::Builder {
     Request::builder()
         .header("x-cmux-port-internal", port)
         .header("x-cmux-workspace-internal", "workspace-2")

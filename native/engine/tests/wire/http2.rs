@@ -1,7 +1,7 @@
 //! HTTP/2 by prior knowledge, on the same port.
 
 use bytes::Bytes;
-use hyper::{HeaderMap, Method, Request};
+use http::{HeaderMap, Method, Request};
 use tabport_engine::ServerOptions;
 use tokio::time::timeout;
 
@@ -153,8 +153,8 @@ async fn a_request_without_an_authority_is_400() {
     let mut sender = speak(proxy.connect().await.0).await;
     // The version that has h2 leave the authority out.
     let request = |context: &Context| {
-        hyper::Request::builder()
-            .version(hyper::Version::HTTP_11)
+        http::Request::builder()
+            .version(http::Version::HTTP_11)
             .uri("/x")
             .header("host", origin.address().to_string())
             .header("proxy-authorization", format!("Basic {}", context.credentials))

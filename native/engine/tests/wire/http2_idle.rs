@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hyper::Request;
+use http::Request;
 use tabport_engine::{Face, ServerOptions, Timeouts};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};

@@ -2,7 +2,7 @@
 //! would be more descriptors than a process may have by default.
 
 use bytes::Bytes;
-use hyper::Method;
+use http::Method;
 use tabport_engine::Timeouts;
 
 use crate::http2_upstream::{URL, accept, answer, next, set_up_with};

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use h2::server::{Connection, SendResponse};
 use h2::{Reason, RecvStream};
-use hyper::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response};
 use tabport_engine::{ServerOptions, Timeouts};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -129,6 +129,47 @@ async fn a_connection_that_goes_away_is_replaced() {
         drop(upstream);
         proxy.until("it is gone", |stats| stats.upstream_connections == 0).await;
     }
+}
+
+/// RFC 9113, section 6.8: it says which requests it has looked at.
+#[tokio::test]
+async fn a_request_that_a_connection_has_not_looked_at_before_it_goes_is_sent_over_another() {
+    let (proxy, context, origin) = set_up().await;
+    let mut client = proxy.connect().await;
+    client.send(context.get(URL)).await;
+    let mut leaving = origin.accept().await;
+    let (settings, ok) = (&b"\0\0\0\x04\0\0\0\0\0"[..], b"\0\0\x01\x01\x05\0\0\0\x01\x88");
+    leaving.send([settings, ok].concat()).await;
+    assert_eq!(
+        client.response().await,
+        ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".into(), String::new())
+    );
+    client.send(context.ask(&format!("POST {URL}"), "")).await;
+    let mut read = Vec::new();
+    // Its HEADERS: type 1 on stream 3.
+    while !read.windows(6).any(|bytes| bytes[0] == 1 && bytes[2..] == [0, 0, 0, 3]) {
+        read.extend(leaving.take(1).await);
+    }
+    leaving.send(b"\0\0\x08\x07\0\0\0\0\0\0\0\0\x01\0\0\0\0").await;
+    let mut upstream = accept(&origin).await;
+    answer(&mut next(&mut upstream).await.1, "again");
+    assert_eq!(response(&mut client, &mut upstream).await.1, "again");
+}
+
+#[tokio::test]
+async fn what_comes_with_an_answer_that_has_no_body_is_not_the_next_one() {
+    let (proxy, context, origin) = set_up().await;
+    let mut client = proxy.connect().await;
+    client.send(context.get(URL)).await;
+    let mut upstream = accept(&origin).await;
+    let (_, mut respond) = next(&mut upstream).await;
+    let mut stream =
+        respond.send_response(Response::builder().status(204).body(()).unwrap(), false).unwrap();
+    stream.send_data("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nbad".into(), true).unwrap();
+    assert_eq!(response(&mut client, &mut upstream).await.0, "HTTP/1.1 204 No Content\r\n\r\n");
+    client.send(context.get(URL)).await;
+    answer(&mut next(&mut upstream).await.1, "good");
+    assert_eq!(response(&mut client, &mut upstream).await.1, "good");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! TLS inside a tunnel to a routed loopback name: shaken hands with in process, and served like any request.
 
 use bytes::Bytes;
-use hyper::Method;
+use http::Method;
 use tabport_engine::{RouteFields, ServerOptions, Timeouts};
 
 use crate::harness::{Origin, Peer, Proxy, field, pattern, status};

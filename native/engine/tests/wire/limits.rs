@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use h2::Reason;
-use hyper::{Method, Request};
+use http::{Method, Request};
 use tabport_engine::{ContextLimits, Event, Limits, Rate, ServerOptions};
 use tokio::time::timeout;
 

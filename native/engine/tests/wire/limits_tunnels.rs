@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use bytes::Bytes;
-use hyper::Method;
+use http::Method;
 use tabport_engine::{ContextLimits, Event, Limits, Server, ServerOptions};
 use tokio::time::timeout;
 

@@ -34,6 +34,7 @@ mod http2_streams;
 mod http2_uploads;
 mod http2_upstream;
 mod intercept;
+mod interim;
 mod limits;
 mod limits_connections;
 mod limits_tunnels;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use bytes::Bytes;
-use hyper::Method;
+use http::Method;
 use tabport_engine::{ContextLimits, Event, Limits, Phase, ServerOptions, UpstreamProxy};
 use tokio::time::timeout;
 

@@ -1,7 +1,7 @@
 //! Upstream connections kept for the next request.
 
 use bytes::Bytes;
-use hyper::Method;
+use http::Method;
 
 use crate::harness::{Origin, Peer, Proxy, status};
 use crate::stream::{answered, begin, speak, text};

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::Method;
+use http::Method;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 

@@ -113,7 +113,7 @@ async fn concurrent_requests_share_one_http2_connection() {
         streams.push((request.uri().path().to_owned(), respond));
     }
     for (path, respond) in &mut streams {
-        let response = hyper::Response::builder().header("content-length", path.len());
+        let response = http::Response::builder().header("content-length", path.len());
         let mut body = respond.send_response(response.body(()).unwrap(), false).unwrap();
         body.send_data(Bytes::from(path.clone()), true).unwrap();
     }

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use hyper::Method;
+use http::Method;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tabport_engine::{Event, Limits, ServerOptions, Timeouts};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::Method;
+use http::Method;
 use tabport_engine::{Bind, ContextError, Server, ServerOptions, Stats};
 use tokio::time::Instant;
 

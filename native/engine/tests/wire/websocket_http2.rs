@@ -5,7 +5,7 @@ use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use h2::ext::Protocol;
 use h2::{RecvStream, SendStream};
-use hyper::{Method, Request};
+use http::{Method, Request};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use tabport_engine::{ContextLimits, Event, Limits, ServerOptions, TunnelKind};
 use tokio::time::timeout;

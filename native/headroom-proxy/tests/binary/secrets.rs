@@ -1,7 +1,7 @@
 //! No secret in the log, at any level: keys are planted wherever a client or an upstream may have some, and the whole
 //! output is looked through.
 
-use hyper::Request;
+use http::Request;
 use tokio::net::TcpStream;
 
 use crate::harness::Origin;

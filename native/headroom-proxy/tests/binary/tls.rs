@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use hyper::Request;
+use http::Request;
 use tempfile::TempDir;
 
 use crate::harness::{Origin, field, status};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::Request;
+use http::Request;
 use tabport_engine::{BufferLimits, ReverseProxyOptions};
 use tokio::net::{TcpSocket, TcpStream};
 

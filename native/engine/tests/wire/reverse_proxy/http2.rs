@@ -1,7 +1,7 @@
 //! HTTP/2 on either side.
 
 use bytes::Bytes;
-use hyper::{Request, Version};
+use http::{Request, Version};
 use tabport_engine::{Face, ReverseProxyOptions, ServerOptions};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -170,4 +170,48 @@ async fn row_11_and_40_from_http_2_to_http_2() {
     let asking = async { text(answered(response).await).await };
     let got = tokio::select! { got = asking => got, _ = upstream.accept() => panic!("another") };
     assert_eq!(got.0, "ok");
+}
+
+/// What the crate http takes for no URI is asked for in HTTP/1.1, beside the connection that speaks HTTP/2.
+#[tokio::test]
+async fn row_40_a_target_that_http_2_cannot_be_asked_for_passes_byte_for_byte() {
+    let ca = CertificateAuthority::new();
+    let origin = ca.origin("origin.test", &["h2", "http/1.1"]).await;
+    let face = Face::ReverseProxy(options("https://origin.test"));
+    let proxy = Proxy::with(ServerOptions { face, ..ca.options(&[("origin.test:443", &origin)]) });
+    let mut client = proxy.connect().await;
+    let mut http2 = None;
+    for target in [&b"/a<b>?c"[..], b"/a`b?c"] {
+        client.send([b"POST ", target, b" HTTP/1.1\r\nHost: a\r\n"].concat()).await;
+        client.send("Content-Length: 4\r\n\r\nbody").await;
+        if http2.is_none() {
+            http2 = Some(accept(&origin).await);
+        }
+        let mut upstream = origin.accept().await;
+        upstream.expect([b"POST ", target, b" HTTP/1.1\r\n"].concat()).await;
+        upstream.head().await;
+        upstream.expect("body").await;
+        upstream.answer("ok").await;
+        assert_eq!(client.response().await.1, "ok");
+    }
+    client.send("GET /else HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let upstream = http2.as_mut().unwrap();
+    answer(&mut next(upstream).await.1, "else");
+    assert_eq!(crate::http2_upstream::response(&mut client, upstream).await.1, "else");
+}
+
+#[tokio::test]
+async fn row_13_the_health_of_an_upstream_that_speaks_nothing_else() {
+    let ca = CertificateAuthority::new();
+    let origin = ca.origin("origin.test", &["h2"]).await;
+    let face = Face::ReverseProxy(options("https://origin.test"));
+    let proxy = Proxy::with(ServerOptions { face, ..ca.options(&[("origin.test:443", &origin)]) });
+    let mut client = proxy.connect().await;
+    client.send("GET /healthz/upstream HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let mut upstream = accept(&origin).await;
+    let (request, mut respond) = next(&mut upstream).await;
+    assert_eq!(request.uri(), "https://origin.test/healthz");
+    answer(&mut respond, "well");
+    tokio::spawn(async move { while let Some(Ok(_)) = upstream.accept().await {} });
+    assert_eq!(status(&client.response().await.0), 200);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use h2::ext::Protocol;
-use hyper::{Method, Request};
+use http::{Method, Request};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use h2::ext::Protocol;
-use hyper::{Method, Request};
+use http::{Method, Request};
 use tabport_engine::{Face, ServerOptions};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;

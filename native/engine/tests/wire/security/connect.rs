@@ -1,7 +1,7 @@
 //! Rows 21 and 22: what a CONNECT's authority may be, and the bytes that come with it.
 
 use bytes::Bytes;
-use hyper::Method;
+use http::Method;
 
 use super::support::{Face, Findings, LOCAL, Recorder, attempt, converse};
 use crate::harness::{Origin, Proxy, pattern, status};

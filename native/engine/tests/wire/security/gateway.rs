@@ -1,7 +1,7 @@
 //! Rows 13 to 17 for a gateway: what a request says of its way can be read in one way only, and no way leads anywhere but
 //! to a workspace's server, or the default upstream's.
 
-use hyper::{Method, Request};
+use http::{Method, Request};
 use tabport_engine::{Access, GatewayOptions, Token};
 use tokio::net::TcpStream;
 

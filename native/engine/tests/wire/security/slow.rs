@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hyper::Method;
+use http::Method;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
