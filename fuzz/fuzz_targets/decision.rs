@@ -39,6 +39,7 @@ fn run(mut data: &[u8]) -> Option<()> {
             check_upstream(upstream, &asked, route.as_ref(), &local);
         }
         Action::Respond(_) => {}
+        Action::Probe => panic!("only a reverse proxy looks after its upstream"),
     }
     Some(())
 }
