@@ -37,7 +37,7 @@ test('every program that is kept for the documents is in one of them', () => {
 
 const kept = readdirSync(inRoot('tests/docs/programs'))
 const scripts = kept.filter((file) => /\.m?[jt]s$/.test(file))
-/** An Electron runs these in tests/electron, in other words; here they are checked by the compiler, as all the others. */
+/** tests/electron/recipes.test.ts runs these in an Electron. */
 const needsElectron = (file: string): boolean =>
   /from '(electron|tabport\/electron)'/.test(read(`tests/docs/programs/${file}`))
 

@@ -1,4 +1,4 @@
-// What docs/recipes.md and docs/migration.md show for Electron, run in one. An open window of any kind must show its
+// What the documents show for Electron, run in one. An open window of any kind must show its
 // workspace, and the user's own machine must be asked for nothing.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFin
 import { Gateway } from '../support/gateway.ts'
 import { cannotRun, launchElectron, type RemoteElectron, title } from './harness/launch.ts'
 import { installPrograms } from './harness/programs.ts'
+import { udpOnOwnMachine } from './harness/udp.ts'
 import { until } from './harness/until.ts'
 import { startWorkspaces, type Workspaces } from './harness/workspaces.ts'
 
@@ -66,6 +67,40 @@ describe.skipIf(cannotRun)(title('recipes'), () => {
   }
 
   const world = () => ({ url: workspaces.url, routes: workspaces.routes, port: workspaces.port, downloads })
+
+  test.each(['electron', 'main'])('the first program of the documents: %s', async (name) => {
+    const { folder, remove } = installPrograms('tests/docs/programs', (text) =>
+      text
+        .replace('https://{port}-abc.preview.example', workspaces.routes.one.upstream)
+        .replace('3000', `${workspaces.port}`)
+        .replace('workspace-a', `documents-${name}`),
+    )
+    onTestFinished(remove)
+    const text = await electron.evaluate(
+      async ({ electron, state }, { file, url }) => {
+        process.mainModule!.require(file)
+        const { webContents } = await state.until(() =>
+          electron.BrowserWindow.getAllWindows().find(
+            ({ webContents }: Electron.BrowserWindow) => webContents.getURL() === url,
+          ),
+        )
+        return state.textOf(webContents)
+      },
+      { file: `${folder}/${name}.cjs`, url: workspaces.url },
+    )
+    expect(text).toBe('workspace-1')
+  })
+
+  test('ports that stay on the machine, as the documents list them', async () => {
+    const { folder, remove } = installPrograms('tests/docs/programs')
+    onTestFinished(remove)
+    const contexts = await electron.evaluate(async ({ openPage, state }, file) => {
+      Object.assign(globalThis, { tabport: state.tabport, tab: openPage('documents-local') })
+      await process.mainModule!.require(file).done
+      return state.tabport.stats().contexts
+    }, `${folder}/electron-local.cjs`)
+    expect(contexts).toBe(1)
+  })
 
   test('a window and a view', async () => {
     const texts = await electron.evaluate(async ({ state }, { url, routes }) => {
@@ -139,6 +174,30 @@ describe.skipIf(cannotRun)(title('recipes'), () => {
       return [frame, text, answer]
     }, world())
     expect(seen).toEqual(['workspace-1', 'workspace-1 /api', 'workspace-1 /api'])
+  })
+
+  test('a popup that is attached sends no UDP', async () => {
+    const { gather, ...own } = await udpOnOwnMachine()
+    onTestFinished(() => own.close())
+    await electron.evaluate(
+      async ({ electron, state }, { url, route, gather }) => {
+        const { openWindow } = state.recipe('windows')
+        const { webContents } = await openWindow({ tabport: state.tabport, workspace: 'caller', route, url })
+        state.recipe('popups').attachWhatPagesOpen(state.tabport, new WeakMap([[webContents.session, route]]))
+        const opened = new Promise<Electron.WebContents>((resolve) =>
+          electron.app.once('browser-window-created', (_event: unknown, { webContents }: Electron.BrowserWindow) =>
+            resolve(webContents),
+          ),
+        )
+        await webContents.executeJavaScript('void window.open("/api")', true)
+        const popup = await opened
+        await state.textOf(popup)
+        await popup.executeJavaScript(gather)
+        electron.app.removeAllListeners('web-contents-created')
+      },
+      { url: workspaces.url, route: workspaces.routes.one, gather },
+    )
+    expect(own.packets()).toBe(0)
   })
 
   test('DevTools name the proxy as the address of what is asked for, and are not a tab', async () => {

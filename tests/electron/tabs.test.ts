@@ -1,7 +1,6 @@
-import { createSocket } from 'node:dgram'
-import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { cannotRun, launchElectron, type RemoteElectron, title } from './harness/launch.ts'
+import { udpOnOwnMachine } from './harness/udp.ts'
 import { until } from './harness/until.ts'
 import { startWorkspaces, type Workspaces } from './harness/workspaces.ts'
 
@@ -177,13 +176,7 @@ describe.skipIf(cannotRun)(title('tabs of one window, each with its own localhos
   })
 
   test('with a route send no UDP, until they are detached', async () => {
-    const own = await udpOnOwnMachine()
-    const gather = `new Promise((resolve) => {
-      const peer = new RTCPeerConnection({ iceServers: [{ urls: 'stun:127.0.0.1:${own.port}' }] })
-      peer.onicecandidate = ({ candidate }) => candidate || resolve()
-      peer.createDataChannel('any')
-      peer.createOffer().then((offer) => peer.setLocalDescription(offer))
-    })`
+    const { gather, ...own } = await udpOnOwnMachine()
     await electron.evaluate(
       async ({ openPage, state }, { url, route, gather }) => {
         state.page = openPage()
@@ -275,13 +268,3 @@ describe.skipIf(cannotRun)(title('tabs of one window, each with its own localhos
     expect(texts).toEqual(['workspace-1', 'workspace-2'])
   })
 })
-
-/** Counts the packets that reach the user's own machine past any proxy. */
-async function udpOnOwnMachine(): Promise<{ port: number; packets: () => number; close: () => void }> {
-  let packets = 0
-  const socket = createSocket('udp4', () => {
-    packets += 1
-  })
-  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
-  return { port: (socket.address() as AddressInfo).port, packets: () => packets, close: () => socket.close() }
-}
