@@ -25,6 +25,17 @@ test.each(named)('$name is in $file', ({ name, file }) => {
   expect(has(file, name)).toBe(true)
 })
 
+test('every promise has a test that shows it', () => {
+  const [promised = ''] = read('docs/security.md').split('## What is not promised')
+  const [, ...attackers] = promised.split('## A page in a tab')
+  const promises = attackers
+    .join()
+    .split(/\n(?=\*\*)/)
+    .slice(1)
+  expect(promises.length).toBeGreaterThan(15)
+  for (const promise of promises) expect.soft(Array.from(promise.matchAll(NAMED)).length, promise).toBeGreaterThan(0)
+})
+
 test('every link to a test belongs to a name', () => {
   const links = read('docs/security.md').match(/\]\(\.\.\/[^)]+\)/g) ?? []
   expect(new Set(named.map(({ file }) => file)).size).toBe(new Set(links).size)
