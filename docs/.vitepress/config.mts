@@ -1,6 +1,7 @@
 // The documentation's site: docs/*.md, and what typedoc makes of the package's types. `npm run docs` builds it.
 import { defineConfig } from 'vitepress'
 import { apiSidebar } from './api.mts'
+import { described } from './described.mts'
 import { anchorOf, links } from './links.mts'
 import { guide, REWRITES } from './pages.mts'
 
@@ -12,6 +13,7 @@ export default defineConfig({
   outDir: '../target/docs/site',
   cacheDir: '../target/docs/cache',
   cleanUrls: true,
+  transformPageData: described,
   rewrites: REWRITES,
   head: [['link', { rel: 'icon', href: '/tabport/icon.svg', type: 'image/svg+xml' }]],
   markdown: {

@@ -1,7 +1,5 @@
 // Which pages the site has, and where each is found: its files are named as GitHub's readers know them, its addresses
 // as readers of a site expect them.
-import { existsSync } from 'node:fs'
-import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const docs = fileURLToPath(new URL('..', import.meta.url))
@@ -28,7 +26,8 @@ interface Group {
   items: Page[]
 }
 
-const GUIDE: Group[] = [
+/** The sidebar. */
+export const guide: Group[] = [
   {
     text: 'Start',
     items: [
@@ -37,6 +36,7 @@ const GUIDE: Group[] = [
       { text: 'Electron recipes', link: '/recipes' },
       { text: 'Routes and presets', link: '/routes' },
       { text: 'HTTPS', link: '/https' },
+      { text: 'Limits and versions', link: '/limits' },
     ],
   },
   {
@@ -69,9 +69,3 @@ const GUIDE: Group[] = [
     ],
   },
 ]
-
-const written = new Set(Object.values(REWRITES))
-const exists = ({ link }: Page): boolean =>
-  written.has(`${link.slice(1)}.md`) || existsSync(path.join(docs, `${link}.md`))
-
-export const guide: Group[] = GUIDE.map((group) => ({ ...group, items: group.items.filter(exists) }))

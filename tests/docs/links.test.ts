@@ -4,10 +4,13 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { anchorOf } from '../../docs/.vitepress/links.mts'
+import { guide } from '../../docs/.vitepress/pages.mts'
 import { inRoot } from '../../scripts/lib/paths.mjs'
 import { DOCUMENTS, prose, withoutBlocks } from './documents.ts'
 
 const MAIN = /^https:\/\/github\.com\/tabport\/tabport\/(?:blob|tree|edit)\/main\//
+const SITE = 'https://tabport.github.io/tabport/'
+const PAGES = ['', ...guide.flatMap(({ items }) => items.map(({ link }) => link.slice(1)))]
 const OTHERS = ['CONTRIBUTING.md', 'RELEASING.md', 'CHANGELOG.md', 'examples/README.md']
 const LINK = /(?:\]\(|\b(?:href|src)=["']?)([^)\s"'>]+)/g
 
@@ -28,6 +31,7 @@ function anchorsOf(document: string): string[] {
 /** What is wrong with a link in a document, if anything is. */
 function wrong(link: string, document: string): string | undefined {
   if (MAIN.test(link)) return wrongFile(link.replace(MAIN, ''))
+  if (link.startsWith(SITE)) return PAGES.includes(link.slice(SITE.length)) ? undefined : 'is no page of the site'
   if (/^[a-z]+:/.test(link)) return link.startsWith('https://') ? undefined : 'is not https'
   const [target = '', anchor] = link.split('#')
   const file = target ? path.posix.join(path.posix.dirname(document), target) : document
@@ -52,4 +56,5 @@ test.each([
   '#nothing',
   'http://example.com',
   'https://github.com/tabport/tabport/blob/main/no',
+  'https://tabport.github.io/tabport/no',
 ])('%s would be found', (link) => expect(wrong(link, 'docs/CLI.md')).toBeTypeOf('string'))

@@ -9,6 +9,7 @@ import { chromiumPath } from '../support/requirements.ts'
 import { anchorsAndLinks, build, isOneOfMany, pages, type Site, serve } from './site.ts'
 
 const executable = chromiumPath()
+const PHONE = { width: 390, height: 844 }
 /** How many pages are open at a time. */
 const AT_ONCE = 4
 
@@ -41,14 +42,17 @@ describe.skipIf(!executable)('in Chromium (skipped without it)', () => {
     await site?.close()
   })
 
-  test('every page has a title and its pictures, logs no error, and asks nobody else', async () => {
+  test('every page has a title and its pictures, fits a phone, logs no error, and asks nobody else', async () => {
     const opened = await visitAll(browser, site)
     expect(opened.size).toBeGreaterThan(20)
-    for (const [page, { title, pictures, problems }] of opened) {
+    for (const [page, { title, pictures, width, problems }] of opened) {
       expect.soft(title, page).toMatch(/\S+ \| tabport$|^tabport$/)
       expect.soft(pictures, page).not.toContain(0)
+      expect.soft(width, page).toBe(PHONE.width)
       expect.soft(problems, page).toEqual([])
     }
+    const inGuide = [...opened].filter(([page]) => !page.startsWith('/tabport/api/'))
+    expect(new Set(inGuide.map(([, { description }]) => description)).size).toBe(inGuide.length)
     const all = new Map<string, Leads>([...pages().filter(isOneOfMany).map(read), ...opened])
     expect(all.size).toBe(pages().length)
     const wrong = [...all].flatMap(([page, { links }]) =>
@@ -57,6 +61,24 @@ describe.skipIf(!executable)('in Chromium (skipped without it)', () => {
     expect(wrong).toEqual([])
     expect(leads('/tabport/nowhere', all) || leads('/tabport/cli#nowhere', all)).toBe(false)
   }, 60_000)
+
+  test('an address that there is not says so, and leads to the first page', async () => {
+    const page = await browser.newPage()
+    expect((await page.goto(`${site.origin}/tabport/nowhere`))?.status()).toBe(404)
+    await page.getByRole('link', { name: 'go to home' }).click()
+    await page.waitForURL(`${site.origin}/tabport/`)
+    await page.close()
+  })
+
+  test('an error is found by its code', async () => {
+    const page = await browser.newPage()
+    await page.goto(`${site.origin}/tabport/`)
+    await page.getByRole('button', { name: 'Search' }).click()
+    await page.locator('#localsearch-input').fill('ERR_TABPORT_SESSION_IN_USE')
+    await page.locator('.result', { hasText: 'Troubleshooting' }).first().click()
+    await page.waitForURL(`${site.origin}/tabport/troubleshooting#err_tabport_session_in_use`)
+    await page.close()
+  })
 })
 
 interface Leads {
@@ -67,6 +89,9 @@ interface Leads {
 
 interface Seen extends Leads {
   title: string
+  description: string | undefined
+  /** Of all that can be scrolled to. */
+  width: number
   /** Their widths, which are 0 for one that has not come. */
   pictures: number[]
   problems: string[]
@@ -81,7 +106,7 @@ function leads(link: string, seen: Map<string, Leads>): boolean {
 }
 
 async function visitAll(browser: Browser, site: Site): Promise<Map<string, Seen>> {
-  const context = await browser.newContext()
+  const context = await browser.newContext({ viewport: PHONE })
   const seen = new Map<string, Seen>()
   const left = pages().filter((page) => !isOneOfMany(page))
   const work = async () => {
@@ -104,6 +129,8 @@ async function visit(context: BrowserContext, origin: string, address: string): 
   await page.waitForFunction(() => '__vue_app__' in document.querySelector('#app')!)
   const found = await page.evaluate(() => ({
     title: document.title,
+    description: document.querySelector<HTMLMetaElement>('meta[name=description]')?.content,
+    width: document.documentElement.scrollWidth,
     pictures: Array.from(document.images, (image) => image.naturalWidth),
     links: Array.from(document.links).flatMap(({ href }) => {
       const { origin, pathname, hash } = new URL(href)

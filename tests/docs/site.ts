@@ -8,6 +8,7 @@ import { inRoot } from '../../scripts/lib/paths.mjs'
 
 const BASE = '/tabport/'
 const folder = inRoot('target', 'docs', 'site')
+const notFound = path.join(folder, '404.html')
 
 const TYPES: Record<string, string> = {
   '.css': 'text/css',
@@ -62,7 +63,7 @@ export interface Site {
 export async function serve(): Promise<Site> {
   const server = createServer(({ url = '' }, response) => {
     const file = fileOf(new URL(url, 'http://localhost').pathname)
-    if (!file) return response.writeHead(404).end()
+    if (!file) return response.writeHead(404, { 'content-type': TYPES['.html'] }).end(readFileSync(notFound))
     response.setHeader('content-type', TYPES[path.extname(file)] ?? 'application/octet-stream').end(readFileSync(file))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -1,0 +1,53 @@
+// A picture says in words what it shows, for who does not see it, and can be read on a light and on a dark page.
+import { readdirSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { inRoot } from '../../scripts/lib/paths.mjs'
+import { DOCUMENTS, read } from './documents.ts'
+
+const pictures = readdirSync(inRoot('docs'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.svg') && !/^(api|public)\b/.test(file))
+  .map((file) => `docs/${file.replaceAll('\\', '/')}`)
+
+/** What pages are made of, in the site and on GitHub. */
+const PAGES = { light: ['#ffffff'], dark: ['#1b1b1f', '#0d1117'] }
+
+test('there is something to check', () => {
+  expect(pictures.length).toBeGreaterThan(20)
+  expect(contrast('#ffffff', '#000000')).toBe(21)
+  expect(contrast('#cccccc', '#ffffff')).toBeLessThan(2)
+})
+
+test.each(pictures)('%s has a name, and text that can be read', (file) => {
+  const svg = read(file)
+  expect(svg).toMatch(/ role="img" (aria-label="[^"]|aria-labelledby="title desc")/)
+  if (svg.includes('aria-labelledby')) expect(svg).toMatch(/<title id="title">[^<]+<\/title>\s*<desc id="desc">[^<]+</)
+  const [light = '', dark = ''] = svg.split('prefers-color-scheme: dark')
+  for (const [style, pages] of [[light, PAGES.light] as const, [dark, PAGES.dark] as const]) {
+    const colours = Array.from(
+      style.matchAll(/(?:^|\s)(?:text|\.note|\.stop-text) \{[^}]*fill: (#\w{6})/g),
+      ([, it = '']) => it,
+    )
+    expect(colours.length).toBeGreaterThan(1)
+    for (const colour of colours) {
+      for (const page of pages) expect.soft(contrast(colour, page), `${colour} on ${page}`).toBeGreaterThan(4.5)
+    }
+  }
+})
+
+test.each(DOCUMENTS)('every picture in %s is described', (document) => {
+  for (const [image, words = ''] of read(document).matchAll(/!\[([^\]]*)\]\(/g)) expect.soft(words, image).toMatch(/\w/)
+})
+
+/** As WCAG 2 has it: 4.5 is enough for text. */
+function contrast(one: string, other: string): number {
+  const [dark = 0, light = 0] = [luminance(one), luminance(other)].sort((a, b) => a - b)
+  return (light + 0.05) / (dark + 0.05)
+}
+
+function luminance(colour: string): number {
+  const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => {
+    const part = Number.parseInt(colour.slice(at, at + 2), 16) / 255
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4
+  })
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+}
