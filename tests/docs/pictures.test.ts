@@ -4,9 +4,9 @@ import { expect, test } from 'vitest'
 import { inRoot } from '../../scripts/lib/paths.mjs'
 import { DOCUMENTS, read } from './documents.ts'
 
-const pictures = readdirSync(inRoot('docs'), { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.svg') && !/^(api|public)\b/.test(file))
-  .map((file) => `docs/${file.replaceAll('\\', '/')}`)
+const pictures = ['docs', 'docs/pictures', 'docs/pictures/bench'].flatMap((folder) =>
+  readdirSync(inRoot(folder)).flatMap((name) => (name.endsWith('.svg') ? [`${folder}/${name}`] : [])),
+)
 
 /** What pages are made of, in the site and on GitHub. */
 const PAGES = { light: ['#ffffff'], dark: ['#1b1b1f', '#0d1117'] }
