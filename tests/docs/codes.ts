@@ -21,6 +21,18 @@ function filesIn(place: string): string[] {
   return names.filter((name) => /\.(rs|ts)$/.test(name)).map((name) => path.join(place, name))
 }
 
+/** What is said of a failed `attach`, after its code. */
+export function wiringMessages(): string[] {
+  const text = ['wire', 'prime'].map((name) => read(`electron/${name}.ts`)).join('\n')
+  const all = (form: RegExp, ending: string) =>
+    Array.from(text.matchAll(form), ([, said = '']) => said.replace(/\$\{[^}]*\}/g, '…') + ending)
+  return [
+    ...all(/wiringStep\('([^']+)'/g, ': …'),
+    ...all(/[`']([^`'\n]+)[`'], stillWanted\)/g, ' after … ms'),
+    ...all(/wiringFailed\(`(?!\$\{otherwise)([^`]+)`/g, ''),
+  ]
+}
+
 /** Names of the system's errors that a failed start passes on. */
 export function systemCodes(): Set<string> {
   const [, text = ''] = read('native/node/src/error.rs').split('fn system_code')

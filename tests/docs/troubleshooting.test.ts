@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { gatewayProgram, headroomProgram, inRoot } from '../../scripts/lib/paths.mjs'
-import { answers, endings, errorCodes, systemCodes } from './codes.ts'
+import { answers, endings, errorCodes, systemCodes, wiringMessages } from './codes.ts'
 
 const page = readFileSync(fileURLToPath(new URL('../../docs/troubleshooting.md', import.meta.url)), 'utf8')
 const parts = page.split(/^### /m).slice(1)
@@ -14,6 +14,11 @@ const headings = (form: RegExp) => [...sections.keys()].filter((heading) => form
 
 test('errors of calls', () => {
   expect(headings(/^ERR_/)).toEqual([...errorCodes()].sort())
+})
+
+test('what is said of a failed attach', () => {
+  const [, ...shown] = rows(sections.get('ERR_TABPORT_WIRING') ?? '').map(([text = '']) => text.replaceAll('`', ''))
+  expect(shown.sort()).toEqual(wiringMessages().sort())
 })
 
 test('errors of the system', () => {
