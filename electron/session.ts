@@ -59,7 +59,7 @@ export class ProxiedSession {
       try {
         return await this.add(webContents, readRoute())
       } catch (error) {
-        if (this.tabs.size === 0) await this.refuse(webContents)
+        if (this.tabs.size === 0) await this.refuse()
         throw error
       }
     })
@@ -86,13 +86,12 @@ export class ProxiedSession {
     stillWanted()
     const tab = this.tabs.get(webContents)
     if (tab) return tab
-    if (route) keepFromUdp(webContents)
     const { context } = this.wiring ?? (await this.open(webContents.id, route, stillWanted))
     return this.hold(webContents, context.id)
   }
 
-  private async refuse(webContents: WebContents): Promise<void> {
-    keepFromUdp(webContents)
+  private async refuse(): Promise<void> {
+    keepFromUdp(this.session)
     await this.close()
   }
 
@@ -101,6 +100,8 @@ export class ProxiedSession {
     this.wiring = { context, route }
     this.proxy.wired.add(this)
     owners.set(this.session, this)
+    if (route) keepFromUdp(this.session)
+    else giveUdpBack(this.session)
     // Before the first byte goes to a listener that may speak TLS. Without a route the proxy looks into no other TLS.
     if (route || this.proxy.endpoint.secure) shareHandler(this.session, this.proxy.verification)
     await wire(this.session, this.proxy.endpoint, this.proxy.scope, context, stillWanted)
@@ -112,14 +113,13 @@ export class ProxiedSession {
     const giveBack = async (): Promise<void> => {
       this.releaseContext()
       await this.leaveOn(systemProxy())
+      giveUdpBack(this.session)
     }
     const tab: Tab = {
       contextId,
       detach: () => {
         if (!webContents.isDestroyed()) webContents.removeListener('destroyed', gone)
-        return this.enqueue(async () => {
-          if (await this.drop(webContents, tab, giveBack)) giveUdpBack(webContents)
-        })
+        return this.enqueue(() => this.drop(webContents, tab, giveBack))
       },
     }
     webContents.once('destroyed', gone)
@@ -127,13 +127,10 @@ export class ProxiedSession {
     return tab
   }
 
-  /** Resolves to whether the tab was there to be dropped, in a session that is still ours. */
-  private async drop(webContents: WebContents, tab: Tab, whenLast: () => Promise<void>): Promise<boolean> {
-    if (this.tabs.get(webContents) !== tab) return false
+  private async drop(webContents: WebContents, tab: Tab, whenLast: () => Promise<void>): Promise<void> {
+    if (this.tabs.get(webContents) !== tab) return
     this.tabs.delete(webContents)
-    if (this.isOfAnother()) return false
-    if (this.tabs.size === 0) await whenLast()
-    return true
+    if (!this.isOfAnother() && this.tabs.size === 0) await whenLast()
   }
 
   private releaseContext(): void {

@@ -199,6 +199,44 @@ describe.skipIf(cannotRun)(title('tabs of one window, each with its own localhos
     own.close()
   })
 
+  test('with a route send no UDP from a window that they open, which nobody has attached', async () => {
+    const { gather, ...own } = await udpOnOwnMachine()
+    await electron.evaluate(
+      async ({ openPage, state }, { url, route, gather }) => {
+        const { webContents } = openPage('opener', { nativeWindowOpen: true })
+        await state.tabport.attach(webContents, { route })
+        await webContents.loadURL(url)
+        const run = JSON.stringify(gather)
+        const atOnce = `window.open('').eval(${run})`
+        const loaded = `new Promise((resolve) => {
+          const opened = window.open('/')
+          opened.onload = () => resolve(opened.eval(${run}))
+        })`
+        await webContents.executeJavaScript(atOnce, true)
+        await webContents.executeJavaScript(loaded, true)
+      },
+      { url: workspaces.url, route: workspaces.routes.one, gather },
+    )
+    expect(own.packets()).toBe(0)
+    own.close()
+  })
+
+  test('with a route send no UDP while another of their session is attached', async () => {
+    const { gather, ...own } = await udpOnOwnMachine()
+    await electron.evaluate(
+      async ({ openPage, state: { tabport } }, { url, route, gather }) => {
+        const pages = [openPage('both'), openPage('both')]
+        const tabs = await Promise.all(pages.map(({ webContents }) => tabport.attach(webContents, { route })))
+        await tabs[0].detach()
+        await pages[0].loadURL(url)
+        await pages[0].webContents.executeJavaScript(gather)
+      },
+      { url: workspaces.url, route: workspaces.routes.one, gather },
+    )
+    expect(own.packets()).toBe(0)
+    own.close()
+  })
+
   test('of one session cannot have two routes', async () => {
     const seen = await electron.evaluate(
       async ({ openPage, outcomeOf, textAt, state: { tabport } }, { url, routes }) => {

@@ -11,8 +11,9 @@ const tabport = require(`${TABPORT_ROOT}/dist/electron/index.cjs`)
 app.on('window-all-closed', () => {})
 
 /** Opens a hidden window; it gets a partition of its own unless one is named. */
-function openPage(partition = `page-${Math.random()}`) {
-  return new electron.BrowserWindow({ show: false, webPreferences: { partition, contextIsolation: true } })
+function openPage(partition = `page-${Math.random()}`, others = {}) {
+  const webPreferences = { partition, contextIsolation: true, ...others }
+  return new electron.BrowserWindow({ show: false, webPreferences })
 }
 
 /** Loads a page and gives its text, or the reason why it did not load. */
