@@ -30,6 +30,7 @@ mod gateway_token;
 mod harness;
 mod http2;
 mod http2_idle;
+mod http2_places;
 mod http2_streams;
 mod http2_uploads;
 mod http2_upstream;
