@@ -62,8 +62,9 @@ impl Uploading {
         Self { exchange, sending: None, turn, moved: Instant::now() }
     }
 
-    /// There is a stream for it now.
+    /// There is a stream for it now: only from here on is it the upstream that takes its time.
     pub(super) fn send_on(&mut self, sending: Sending) {
+        self.moved = Instant::now();
         self.sending = Some(sending).filter(|_| self.turn != Turn::Answer);
     }
 

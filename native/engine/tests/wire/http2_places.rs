@@ -27,7 +27,11 @@ struct Full {
 }
 
 async fn full() -> Full {
-    let (proxy, context, origin) = set_up_with(Timeouts::default()).await;
+    full_with(Timeouts::default()).await
+}
+
+async fn full_with(timeouts: Timeouts) -> Full {
+    let (proxy, context, origin) = set_up_with(timeouts).await;
     let mut first = proxy.connect().await;
     first.send(context.get(URL)).await;
     let mut one_at_a_time = h2::server::Builder::new();
@@ -102,4 +106,20 @@ async fn whoever_leaves_while_waiting_for_a_place_does_not_keep_it() {
             other = full.upstream.accept() => panic!("the connection ended: {other:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn an_upstream_has_its_whole_time_to_answer_whoever_has_waited_for_a_place() {
+    let limit = Duration::from_secs(2);
+    let mut full = full_with(Timeouts { response_head: limit, ..Timeouts::default() }).await;
+    let request = full.context.get(URL);
+    let mut waiting = full.ask(&request).await;
+    tokio::time::sleep(limit * 5 / 8).await;
+    answer(&mut full.respond, "first");
+    let (_, mut respond) = next(&mut full.upstream).await;
+    tokio::time::sleep(limit * 5 / 8).await;
+    answer(&mut respond, "in time");
+    serve(full.upstream);
+    let (head, body) = waiting.response().await;
+    assert_eq!((status(&head), body.as_str()), (200, "in time"), "{head}");
 }
