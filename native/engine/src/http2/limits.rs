@@ -8,6 +8,9 @@ use super::keep_alive::KeepAlive;
 pub(crate) const STREAM_WINDOW: u32 = 1 << 20;
 /// Enough for a page's stalled streams, a paused video say, not to hold up its others.
 pub(crate) const CONNECTION_WINDOW: u32 = 16 << 20;
+/// How much of a stream may wait for the connection to take it, where windows are wide and the client does not read:
+/// a thousand streams may do so at once.
+pub(crate) const SEND_BUFFER: usize = 64 * 1024;
 /// How many streams a client may have open at once.
 pub(crate) const STREAMS: u32 = 1000;
 /// The fields of an upstream's response, as large as HTTP/1.1 may have them.

@@ -76,6 +76,7 @@ fn builder(proxy: &Proxy) -> Builder {
         .initial_window_size(limits::STREAM_WINDOW)
         .initial_connection_window_size(limits::CONNECTION_WINDOW)
         .max_concurrent_streams(limits::STREAMS)
+        .max_send_buffer_size(limits::SEND_BUFFER)
         .max_pending_accept_reset_streams(limits::RESETS_AHEAD)
         .max_local_error_reset_streams(Some(limits::ERRORS))
         .max_header_list_size(proxy.limits.head_bytes)
