@@ -32,8 +32,6 @@ function mayTake(): boolean {
 /** Asks as fast as it is answered, and records who has answered and what went wrong. */
 class Asker {
   readonly failures: string[] = []
-  /** How often a connection that nobody had refused was reset before it was answered. */
-  late = 0
   readonly answered = new Map<string, number>()
   private readonly done: Promise<void>
   private stopped = false
@@ -77,8 +75,8 @@ class Asker {
       const { process, client } = JSON.parse(await text(response))
       return client ? 'headroom-proxy' : `process ${process}`
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error
-      if (!request.reusedSocket) this.late += 1
+      const isClosed = (error as NodeJS.ErrnoException).code === 'ECONNRESET'
+      if (!request.reusedSocket || !isClosed) throw error
       return this.ask()
     }
   }
@@ -164,8 +162,6 @@ test.skipIf(!mayTake())(
     for (const client of clients) {
       await client.stop()
       expect(client.failures).toEqual([])
-      // On a busy machine one may be, each time that the port changes hands.
-      expect(client.late).toBeLessThanOrEqual(4)
     }
   },
 )

@@ -147,9 +147,9 @@ impl Server {
 
     /// Makes ready to [`stop`](Self::stop): accepts nothing more, ends connections as they fall idle, and waits until
     /// what is in flight has ended or `limit` is over. Clients are told that their connection ends; one that has just
-    /// connected, and may still shake hands, has a second to ask and be answered. A gateway's tunnels of upgrades are ended at once, since they would last for
-    /// ever: both ends of a WebSocket get a Close with 1001 (RFC 6455, section 7.4.1), and two seconds to answer it.
-    /// A stop cuts it short.
+    /// connected, and may still shake hands, has a second to ask and be answered. A gateway's tunnels of upgrades are
+    /// ended at once, since they would last for ever: both ends of a WebSocket get a Close with 1001 (RFC 6455, section
+    /// 7.4.1), and two seconds to answer it. A stop cuts it short.
     ///
     /// Its waiting is done on the caller's runtime, of tokio with time.
     pub async fn drain(&self, limit: Duration) {
@@ -216,12 +216,12 @@ impl Proxy {
     /// Whether nothing is in flight any more, nor may begin if there is time for that, or nobody waits for it. A connection
     /// that has been answered, and is kept alive, is not waited for.
     fn is_drained(&self, has_time: bool) -> bool {
-        // First: what arrives is counted below before it is no longer counted here.
+        // In the order in which a connection passes from one to the next: it is counted there before it leaves here.
         let is_closed = self.arriving.now() == 0;
         let Counters { requests, tunnels, fresh, .. } = &self.counters;
-        let http2 = self.face.shared().map_or(0, |shared| shared.http2.now());
         let fresh = if has_time { fresh.now() } else { 0 };
-        let busy = requests.now() + tunnels.now() + http2 + fresh;
+        let http2 = self.face.shared().map_or(0, |shared| shared.http2.now());
+        let busy = fresh + http2 + requests.now() + tunnels.now();
         self.stopping.is_cancelled() || (is_closed && busy == 0)
     }
 

@@ -53,10 +53,12 @@ async def main():
     server = await asyncio.start_server(serve, host, int(port))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
     await ending.wait()
-    server.close()
-    # What has been accepted takes a few turns of the loop to become a task, and would be dropped before that.
+    # What has been accepted takes a few turns of the loop to become a task, and a server that is closed drops it.
+    for listening in server.sockets:
+        asyncio.get_running_loop().remove_reader(listening.fileno())
     for _ in range(10):
         await asyncio.sleep(0)
+    server.close()
     for task in list(idle):
         task.cancel()
     await asyncio.gather(*busy)
