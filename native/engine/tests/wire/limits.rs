@@ -151,6 +151,7 @@ async fn requests_inside_an_intercepted_tunnel_are_requests_of_the_context() {
     let (proxy, origin) = (limited(one_request()), Origin::start().await);
     let context = proxy.routed(origin.url());
     let mut inside = proxy.tunnel(&context, "localhost:3000").await;
+    proxy.until("the CONNECT has ended", |stats| stats.requests == 0).await;
     let (outside, upstream) = waiting(&proxy, &context, &origin).await;
     inside.send("GET / HTTP/1.1\r\nHost: localhost:3000\r\n\r\n").await;
     is_over(&mut inside).await;
