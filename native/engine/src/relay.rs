@@ -87,7 +87,12 @@ impl Relay {
     ) -> Poll<io::Result<()>> {
         match ready!(self.poll_both(cx, &mut count)) {
             Ok(End::Whole) => Poll::Ready(Ok(())),
-            Ok(End::Silent) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Ok(End::Silent) => {
+                // What a peer has not taken is lost, and must not look whole to it either.
+                self.upstream.reset_on_drop(!self.up.rest.is_empty());
+                self.downstream.reset_on_drop(!self.down.rest.is_empty());
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
             Err(error) => {
                 // What one peer has broken off must not look whole to the other. The system has a time limit of its
                 // own, for peers that take nothing: that is no end either.

@@ -1,4 +1,4 @@
-//! How a relay ends when it is the system that gives up a peer.
+//! How a relay ends when a peer takes nothing.
 
 use std::future::poll_fn;
 use std::io;
@@ -41,4 +41,20 @@ async fn a_peer_that_the_system_gives_up_breaks_the_other_off() {
     assert_eq!((error.kind(), error.raw_os_error()), (io::ErrorKind::TimedOut, Some(110)));
     drop(relay);
     assert_eq!(client.read_u8().await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
+async fn a_peer_that_has_not_taken_everything_in_time_is_broken_off() {
+    let ((downstream, mut client), (upstream, mut slow)) = (pair().await, pair().await);
+    SockRef::from(&upstream).set_send_buffer_size(2048).unwrap();
+    let limits = Limits { idle: Some(Duration::from_millis(100)), half_close: DEADLINE };
+    let mut relay = Relay::new(Stream::from(downstream), Stream::from(upstream), limits);
+    client.write_all(&vec![0; 32 * 1024]).await.unwrap();
+    let relaying = poll_fn(|cx| relay.poll(cx, |_, _| {}));
+    let error = timeout(DEADLINE, relaying).await.expect("silence ends it").unwrap_err();
+    assert_eq!((error.kind(), error.raw_os_error()), (io::ErrorKind::TimedOut, None));
+    drop(relay);
+    let error = slow.read_to_end(&mut Vec::new()).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
 }
