@@ -73,6 +73,11 @@ export class ProxiedSession {
     })
   }
 
+  /** A stop has closed it already, and the app may have taken the session back since. */
+  private async closeIfOurs(): Promise<void> {
+    if (this.wiring) await this.close()
+  }
+
   private isOfAnother(): boolean {
     return (owners.get(this.session) ?? this) !== this
   }
@@ -109,7 +114,7 @@ export class ProxiedSession {
   }
 
   private hold(webContents: WebContents, contextId: string): Tab {
-    const gone = (): void => void this.enqueue(() => this.drop(webContents, tab, () => this.close()))
+    const gone = (): void => void this.enqueue(() => this.drop(webContents, tab, () => this.closeIfOurs()))
     const giveBack = async (): Promise<void> => {
       this.releaseContext()
       await this.leaveOn(systemProxy())

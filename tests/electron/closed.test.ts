@@ -297,6 +297,28 @@ describe.skipIf(cannotRun)(title('a session that cannot be proxied'), () => {
     await until('the way to the own machine to open', async () => (await escapes('page')).length > 0)
   })
 
+  test('is the app’s again once the proxy has stopped, also when a tab goes that was attached', async () => {
+    const proxies = await electron.evaluate(
+      async ({ openPage, state }, { route }) => {
+        const attached = openPage('taken back')
+        await state.tabport.attach(attached.webContents, { route })
+        await state.tabport.stop()
+        const { session } = attached.webContents
+        const proxies = [await session.resolveProxy('http://site.example/')]
+        await session.setProxy({ mode: 'direct' })
+        const gone = new Promise((resolve) => attached.webContents.once('destroyed', resolve))
+        attached.destroy()
+        await gone
+        // Whatever the end of the tab has set off comes before this.
+        await session.closeAllConnections?.()
+        return [...proxies, await session.resolveProxy('http://site.example/')]
+      },
+      { route: workspaces.routes.one },
+    )
+
+    expect(proxies).toEqual(['PROXY 255.255.255.255:9', 'DIRECT'])
+  })
+
   test('refuses what cannot be attached', async () => {
     const codes = await electron.evaluate(async ({ openPage, outcomeOf, state }) => {
       const codeOf = async (promise: Promise<unknown>): Promise<string> => (await outcomeOf(promise)).code
