@@ -1,5 +1,5 @@
 // A tab in each of Electron's three ways to show a page.
-import { type BaseWindow, BrowserView, BrowserWindow, WebContentsView } from 'electron'
+import { type BaseWindow, BrowserView, BrowserWindow, type WebContents, WebContentsView } from 'electron'
 import type { Route, Tabport } from 'tabport/electron'
 
 interface Opening {
@@ -22,16 +22,25 @@ export async function openView({ tabport, workspace, route, url }: Opening, pare
   const partition = tabport.partitionFor(workspace)
   const view = new WebContentsView({ webPreferences: { partition } })
   parent.contentView.addChildView(view)
-  parent.once('closed', () => view.webContents.close())
+  closeWith(parent, view.webContents)
   await tabport.attach(view.webContents, { route })
   await view.webContents.loadURL(url)
   return view
+}
+
+export function closeWith(parent: BaseWindow, webContents: WebContents) {
+  // Before Electron had `close`, it was `destroy`, which the types do not know.
+  const { close = webContents['destroy' as 'close'] } = webContents
+  const onClosed = () => close.call(webContents)
+  parent.once('closed', onClosed)
+  webContents.once('destroyed', () => parent.removeListener('closed', onClosed))
 }
 
 export async function openOldView({ tabport, workspace, route, url }: Opening, parent: BrowserWindow) {
   const partition = tabport.partitionFor(workspace)
   const view = new BrowserView({ webPreferences: { partition } })
   parent.setBrowserView(view)
+  closeWith(parent, view.webContents)
   await tabport.attach(view.webContents, { route })
   await view.webContents.loadURL(url)
   return view

@@ -107,10 +107,31 @@ describe.skipIf(cannotRun)(title('recipes'), () => {
       const window = await openWindow({ tabport: state.tabport, workspace: 'one', route: routes.one, url })
       const view = await openOldView({ tabport: state.tabport, workspace: 'two', route: routes.two, url }, window)
       const texts = [await state.textOf(window.webContents), await state.textOf(view.webContents)]
-      view.destroy()
+      view.webContents.destroy()
       return texts
     }, world())
     expect(texts).toEqual(['workspace-1', 'workspace-2'])
+  })
+
+  test('a view ends with its window, and leaves nothing there where it ends before', async () => {
+    const seen = await electron.evaluate(async ({ electron, state }, { url, routes }) => {
+      const { tabport } = state
+      const window = new electron.BrowserWindow({ show: false })
+      const before = window.listenerCount('closed')
+      const open = async (name: string) => {
+        const opening = { tabport, workspace: `view ${name}`, route: routes.one, url }
+        return state.recipe('windows').openOldView(opening, window)
+      }
+      // Kept, because a view that nobody has is destroyed with the rest of the garbage.
+      const views = [await open('one'), await open('two')]
+      views[0].webContents.destroy()
+      await state.until(() => tabport.stats().contexts === 1)
+      const left = window.listenerCount('closed') - before
+      window.destroy()
+      await state.until(() => tabport.stats().contexts === 0)
+      return { left, views: views.length }
+    }, world())
+    expect(seen).toEqual({ left: 1, views: 2 })
   })
 
   test('tabs of one partition are one context, with one set of cookies, until the last has gone', async () => {
