@@ -279,13 +279,13 @@ describe.skipIf(cannotRun)(title('recipes'), () => {
     expect(reports).toContain(`${authority}: connection_refused, the upstream refused the connection`)
   })
 
-  test('a program that the app starts has the localhost of a workspace', async () => {
+  test.each(['http', 'https'])('a program that the app starts has the localhost of a workspace: %s', async (scheme) => {
     const { port, routes } = workspaces
     const text = await electron.evaluate(
-      async ({ state }, { route, port, root }) => {
+      async ({ state }, { route, url, root }) => {
         const { ProxyServer } = process.mainModule!.require(root)
         const server = await ProxyServer.listen()
-        const args = ['-s', `http://localhost:${port}/api`]
+        const args = ['-s', '--insecure', url]
         const curl = state.recipe('child').startIn(server.createContext(1, route), server, 'curl', args)
         let text = ''
         curl.stdout.on('data', (part: string) => (text += part))
@@ -294,7 +294,7 @@ describe.skipIf(cannotRun)(title('recipes'), () => {
         await server.stop()
         return `${text}, ${contexts} contexts`
       },
-      { route: routes.one, port, root: process.env.TABPORT_ROOT ?? process.cwd() },
+      { route: routes.one, url: `${scheme}://localhost:${port}/api`, root: process.env.TABPORT_ROOT ?? process.cwd() },
     )
     expect(text).toBe('workspace-1 /api, 0 contexts')
   })
