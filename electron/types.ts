@@ -112,8 +112,9 @@ export interface Tabport {
    *
    * Chromium keeps proxy credentials per session, so a session has one route, and every tab that needs its own
    * `localhost` needs its own partition: see {@link Tabport.partitionFor}. Attaching the same `WebContents` again with the
-   * same route gives the same {@link Tab}. Windows that a page opens share its session: attach them too, or WebRTC
-   * in them goes past the proxy, and they lose their way when the attached tab closes.
+   * same route gives the same {@link Tab}. Windows that a page opens by `window.open` share its session: attach them too, or
+   * they lose their way when the attached tab closes. A window by a click with Ctrl, Shift or the middle button (from
+   * Electron 14 on) and a `<webview>` are in another session, unless the app says otherwise.
    *
    * A tab with a route sends no UDP, so WebRTC, which no proxy sees, cannot reach the user's own machine either; it is
    * left with what goes through the proxy until {@link Tab.detach}.

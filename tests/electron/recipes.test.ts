@@ -199,6 +199,35 @@ describe.skipIf(cannotRun)(title('recipes'), () => {
     expect(seen).toEqual(['workspace-1', 'workspace-1 /api', 'workspace-1 /api'])
   })
 
+  test('a link that is opened with Ctrl stays in the workspace, and a webview is refused', async () => {
+    const seen = await electron.evaluate(async ({ electron, openPage, state }, { url, routes }) => {
+      const { webContents } = openPage('kept', { webviewTag: true })
+      state.recipe('popups').keepInSession(webContents)
+      await state.tabport.attach(webContents, { route: routes.one })
+      await webContents.loadURL(url)
+      await webContents.executeJavaScript(
+        `const link = document.createElement('a')
+        link.href = '/api'
+        document.body.append(link)
+        void link.dispatchEvent(new MouseEvent('click', { ctrlKey: true }))`,
+        true,
+      )
+      const opened: Electron.BrowserWindow = await state.until(() =>
+        electron.BrowserWindow.getAllWindows().find(({ webContents }: Electron.BrowserWindow) =>
+          webContents.getURL().endsWith('/api'),
+        ),
+      )
+      const isRefused = new Promise((resolve) =>
+        webContents.once('will-attach-webview', (event: Event) => resolve(event.defaultPrevented)),
+      )
+      await webContents.executeJavaScript(`const view = document.createElement('webview')
+        view.src = location
+        void document.body.append(view)`)
+      return { text: await state.textOf(opened.webContents), isRefused: await isRefused }
+    }, world())
+    expect(seen).toEqual({ text: 'workspace-1 /api', isRefused: true })
+  })
+
   test('DevTools name the proxy as the address of what is asked for, and are not a tab', async () => {
     const seen = await electron.evaluate(async ({ state }, { url, routes }) => {
       const { webContents } = await state
