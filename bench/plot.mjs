@@ -17,16 +17,16 @@ const STYLE = `
   text { font: 12px system-ui, sans-serif; fill: #24292f }
   .title { font-weight: 600; font-size: 13px }
   .note { fill: #57606a; font-size: 11px }
-  .bar { fill: #afb8c1 }
+  .bar { fill: #848d97 }
   .ours { fill: #0969da }
-  .whisker { stroke: #57606a; stroke-width: 1.5 }
+  .whisker { stroke: #1f2328; stroke-width: 1.5 }
   .axis { stroke: #d0d7de }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 }
     .note { fill: #9198a1 }
-    .bar { fill: #57606a }
+    .bar { fill: #6e7681 }
     .ours { fill: #4493f8 }
-    .whisker { stroke: #b1bac4 }
+    .whisker { stroke: #ffffff }
     .axis { stroke: #3d444d }
   }`
 

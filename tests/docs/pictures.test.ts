@@ -13,6 +13,7 @@ const PAGES = { light: ['#ffffff'], dark: ['#1b1b1f', '#0d1117'] }
 
 test('there is something to check', () => {
   expect(pictures.length).toBeGreaterThan(20)
+  expect(plots.length).toBeGreaterThan(15)
   expect(contrast('#ffffff', '#000000')).toBe(21)
   expect(contrast('#cccccc', '#ffffff')).toBeLessThan(2)
 })
@@ -34,11 +35,26 @@ test.each(pictures)('%s has a name, and text that can be read', (file) => {
   }
 })
 
+const plots = pictures.filter((file) => read(file).includes('.bar {'))
+
+test.each(plots)('%s has bars that stand out from the page, and whiskers that stand out from both', (file) => {
+  const [light = '', dark = ''] = read(file).split('prefers-color-scheme: dark')
+  for (const [style, pages] of [[light, PAGES.light] as const, [dark, PAGES.dark] as const]) {
+    const [bar = '', ours = '', whisker = ''] = ['bar', 'ours', 'whisker'].map(
+      (name) => style.match(`\\.${name} \\{ \\w+: (#\\w{6})`)?.[1],
+    )
+    const pairs = pages.flatMap((page) => [bar, ours, whisker].map((colour) => [colour, page]))
+    for (const [one = '', other = ''] of [...pairs, [whisker, bar], [whisker, ours]]) {
+      expect.soft(contrast(one, other), `${one} on ${other}`).toBeGreaterThan(3)
+    }
+  }
+})
+
 test.each(DOCUMENTS)('every picture in %s is described', (document) => {
   for (const [image, words = ''] of read(document).matchAll(/!\[([^\]]*)\]\(/g)) expect.soft(words, image).toMatch(/\w/)
 })
 
-/** As WCAG 2 has it: 4.5 is enough for text. */
+/** As WCAG 2 has it: 4.5 is enough for text, and 3 for what else has to be seen. */
 function contrast(one: string, other: string): number {
   const [dark = 0, light = 0] = [luminance(one), luminance(other)].sort((a, b) => a - b)
   return (light + 0.05) / (dark + 0.05)
