@@ -4,68 +4,50 @@ import { fileURLToPath } from 'node:url'
 
 export const docs = fileURLToPath(new URL('..', import.meta.url))
 
-/** What is shown at another address than its file's name says. */
-export const REWRITES: Record<string, string> = {
-  'ARCHITECTURE.md': 'architecture.md',
-  'BENCHMARKS.md': 'benchmarks.md',
-  'CLI.md': 'cli.md',
-  'CMUX-PROXY.md': 'cmux-proxy.md',
-  'DEPLOYING.md': 'deploying.md',
-  'HEADROOM-PROXY.md': 'headroom-proxy.md',
-  'NPM.md': 'npm.md',
-  'TESTING.md': 'testing.md',
-}
+const IN_CAPITALS = ['ARCHITECTURE', 'BENCHMARKS', 'CLI', 'CMUX-PROXY', 'DEPLOYING', 'HEADROOM-PROXY', 'NPM', 'TESTING']
 
-interface Page {
-  text: string
-  link: string
-}
+/** What is shown at another address than its file's name says. */
+export const REWRITES: Record<string, string> = Object.fromEntries(
+  IN_CAPITALS.map((name) => [`${name}.md`, `${name.toLowerCase()}.md`]),
+)
 
 interface Group {
   text: string
-  items: Page[]
+  items: { text: string; link: string }[]
 }
 
 /** The sidebar. */
 export const guide: Group[] = [
-  {
-    text: 'Start',
-    items: [
-      { text: 'Getting started', link: '/getting-started' },
-      { text: 'How it works', link: '/how-it-works' },
-      { text: 'Electron recipes', link: '/recipes' },
-      { text: 'Routes and presets', link: '/routes' },
-      { text: 'HTTPS', link: '/https' },
-      { text: 'Limits and versions', link: '/limits' },
-    ],
-  },
-  {
-    text: 'Beyond Electron',
-    items: [
-      { text: 'The command tabport', link: '/cli' },
-      { text: 'Tests: Playwright, Puppeteer', link: '/testing' },
-      { text: 'The workspace gateway', link: '/gateway' },
-      { text: 'The reverse proxy', link: '/reverse-proxy' },
-    ],
-  },
-  {
-    text: 'In production',
-    items: [
-      { text: 'Security', link: '/security' },
-      { text: 'Performance', link: '/performance' },
-      { text: 'Migration', link: '/migration' },
-      { text: 'Troubleshooting', link: '/troubleshooting' },
-    ],
-  },
-  {
-    text: 'In detail',
-    items: [
-      { text: 'Architecture', link: '/architecture' },
-      { text: 'The npm package', link: '/npm' },
-      { text: 'cmux-proxy', link: '/cmux-proxy' },
-      { text: 'Running cmux-proxy', link: '/deploying' },
-      { text: 'headroom-proxy', link: '/headroom-proxy' },
-      { text: 'Benchmarks', link: '/benchmarks' },
-    ],
-  },
+  group('Start', {
+    '/getting-started': 'Getting started',
+    '/how-it-works': 'How it works',
+    '/recipes': 'Electron recipes',
+    '/routes': 'Routes and presets',
+    '/https': 'HTTPS',
+    '/limits': 'Limits and versions',
+  }),
+  group('Beyond Electron', {
+    '/cli': 'The command tabport',
+    '/testing': 'Tests: Playwright, Puppeteer',
+    '/gateway': 'The workspace gateway',
+    '/reverse-proxy': 'The reverse proxy',
+  }),
+  group('In production', {
+    '/security': 'Security',
+    '/performance': 'Performance',
+    '/migration': 'Migration',
+    '/troubleshooting': 'Troubleshooting',
+  }),
+  group('In detail', {
+    '/architecture': 'Architecture',
+    '/npm': 'The npm package',
+    '/cmux-proxy': 'cmux-proxy',
+    '/deploying': 'Running cmux-proxy',
+    '/headroom-proxy': 'headroom-proxy',
+    '/benchmarks': 'Benchmarks',
+  }),
 ]
+
+function group(text: string, pages: Record<string, string>): Group {
+  return { text, items: Object.entries(pages).map(([link, title]) => ({ text: title, link })) }
+}
