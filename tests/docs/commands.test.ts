@@ -1,13 +1,15 @@
 // A command in a document works: those of `tabport` are run as they stand; of the others, every script, target, flag, unit
 // and file that they name exists.
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { gatewayProgram, headroomProgram, inRoot } from '../../scripts/lib/paths.mjs'
 import { runCommand, startCommand } from '../support/command.ts'
 import { until } from '../support/poll.ts'
 import { CHECKS, commandsOf, words } from './commands.ts'
-import { blocks } from './documents.ts'
+import { blocks, read } from './documents.ts'
 
 const shown = blocks.filter(({ language }) => language === 'sh').flatMap(commandsOf)
 const ours = shown.filter(({ line }) => line.startsWith('npx tabport '))
@@ -35,6 +37,25 @@ test.each(others)('$line ($at)', ({ line }) => {
   const check = CHECKS[path.basename(program)]
   expect(check, `nothing checks ${program}`).toBeDefined()
   check?.(args, program)
+})
+
+test.each<[string, string, string[]]>([
+  ['docs/CMUX-PROXY.md', gatewayProgram, []],
+  ['docs/CMUX-PROXY.md', gatewayProgram, ['run']],
+  ['docs/CMUX-PROXY.md', gatewayProgram, ['health']],
+  ['docs/HEADROOM-PROXY.md', headroomProgram, []],
+  ['docs/HEADROOM-PROXY.md', headroomProgram, ['health']],
+  ...['proxy', 'doctor', 'demo'].map((name): [string, string, string[]] => [
+    'docs/CLI.md',
+    process.execPath,
+    [inRoot('dist/cli/tabport.mjs'), name],
+  ]),
+])('%s has every flag of %s %j', (page, program, command) => {
+  const { stdout } = spawnSync(program, [...command, '--help'], { encoding: 'utf8' })
+  const flags = [...stdout.matchAll(/^ +(?:-\w, )?(--[a-z-]+)/gm)].map(([, flag = '']) => flag)
+  expect(flags).not.toEqual([])
+  const missing = flags.filter((flag) => !['--help', '--version'].includes(flag) && !read(page).includes(flag))
+  expect(missing).toEqual([])
 })
 
 test.each([
