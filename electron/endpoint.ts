@@ -28,17 +28,17 @@ const CLOSED: Endpoint = { host: '255.255.255.255', port: 9, secure: false }
  */
 const DIALLED: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '::1', localhost: '127.0.0.1' }
 
-/** Takes the host as it was given to the server, an IPv6 address with or without brackets. */
+/** Takes the host as it was given to the server. An IPv6 address has many spellings, and Chromium names it by one. */
 export function endpointOf(listenHost: string, port: number, secure: boolean): Endpoint {
-  const host = withoutBrackets(listenHost)
+  const host = withoutBrackets(new URL(`http://${bracketed(listenHost)}`).hostname)
   return { host: DIALLED[host] ?? host, port, secure }
 }
 
 /** Sends every scheme to the endpoint; a list by scheme (`http=…;https=…`) would leave out those it does not name. */
 export function throughProxy({ host, port, secure }: Endpoint, scope: Scope = 'all'): ProxyConfig {
-  const authority = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
   const scheme = secure ? 'https' : 'http'
-  return { mode: 'fixed_servers', proxyRules: `${scheme}://${authority}`, proxyBypassRules: BYPASS[scope] }
+  const proxyRules = `${scheme}://${bracketed(host)}:${port}`
+  return { mode: 'fixed_servers', proxyRules, proxyBypassRules: BYPASS[scope] }
 }
 
 /** Lets nothing out, whatever the scope was. */
@@ -48,3 +48,5 @@ export const closedProxy = (): ProxyConfig => throughProxy(CLOSED)
 export const systemProxy = (): ProxyConfig => ({ mode: 'system' })
 
 export const withoutBrackets = (host: string): string => host.replace(/^\[|\]$/g, '')
+
+const bracketed = (host: string): string => (host.includes(':') ? `[${host}]` : host)
