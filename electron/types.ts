@@ -1,5 +1,5 @@
 import type { WebContents } from 'electron'
-import type { GatewayRoute, ListenOptions, ProxyRoute, ProxyStats, UpstreamRoute } from 'tabport'
+import type { AutoPort, GatewayRoute, ListenOptions, ProxyRoute, ProxyStats, UpstreamRoute } from 'tabport'
 import type { CertificateVerifyProc } from './verify'
 
 /** Where a tab's loopback names lead. See `ProxyServer.createContext` for what each form means. */
@@ -45,6 +45,13 @@ export interface CreateTabportOptions extends ListenOptions {
    * @defaultValue `'all'`
    */
   scope?: Scope
+  /**
+   * Takes the first free port of a range. Not together with `port`.
+   *
+   * @defaultValue `{ start: 39385, attempts: 50 }`, unless `port` is set: a port that is the same from one run to the next
+   * keeps what Chromium has cached by it
+   */
+  autoPort?: AutoPort
   /**
    * The next proxy, as in `ProxyServer.listen`: a URL, or a function that says which proxies lead to a URL. Or
    * `'system'`: what the default session's `resolveProxy` says, which is the system's settings unless the app has set
