@@ -1,5 +1,5 @@
 // `tabport proxy`: the forward proxy from a terminal. It starts, says once how to use it, and runs until a signal.
-import { type ListenOptions, type ProxyEvent, ProxyServer } from 'tabport'
+import { type ListenOptions, type ProxyContextInfo, type ProxyEvent, ProxyServer } from 'tabport'
 import { parseListen } from './proxy/address'
 import { writeAuthority } from './proxy/authority'
 import { awaitSignal } from './proxy/ending'
@@ -45,13 +45,13 @@ export async function proxy(args: string[]): Promise<number> {
   const routes = readRoutes(flags.route ?? [])
   const names = new Map<string, string>()
   const onEvent = flags.verbose ? (event: ProxyEvent) => log(event, names) : undefined
-  const server = await ProxyServer.listen({ ...listenOptions(flags), ...(onEvent && { onEvent }) })
+  const server = await start({ ...listenOptions(flags), ...(onEvent && { onEvent }) }, flags.listen)
   // From here on a signal ends in good order, also one that comes while the lines below are being read.
   const ending = awaitSignal()
   try {
     const authority = writeAuthority(server.certificateAuthority(), flags['ca-directory'])
     const contexts = routes.map(({ name, route }, index) => {
-      const { id, username, password } = server.createContext(index + 1, route)
+      const { id, username, password } = createContext(server, index + 1, route)
       names.set(id, name)
       return { route: name, username, password }
     })
@@ -74,6 +74,34 @@ function readRoutes(texts: string[]) {
     const route = parseRoute(text, process.env.CMUX_AUTH_TOKEN)
     return { name: nameOf(text, route), route }
   })
+}
+
+/** What the library calls its options, as the command line does. */
+const FLAGS_OF: Record<string, string> = {
+  'options.host': '--listen',
+  'options.upstreamProxy': '--upstream-proxy',
+  'options.certificates.directory': '--ca-directory',
+}
+
+async function start(options: ListenOptions, listen = ''): Promise<ProxyServer> {
+  try {
+    return await ProxyServer.listen(options)
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ERR_TABPORT_NON_LOOPBACK') {
+      throw new UsageError(`tabport proxy: --listen ${listen}: only addresses of loopback are listened on.`)
+    }
+    throw Object.assign(error as Error, { message: message.replace(/^[\w.]+/, (member) => FLAGS_OF[member] ?? member) })
+  }
+}
+
+/** The route itself is not in what is said of it: it may hold a password. */
+function createContext(server: ProxyServer, number: number, route: ReturnType<typeof parseRoute>): ProxyContextInfo {
+  try {
+    return server.createContext(number, route)
+  } catch (error) {
+    throw new UsageError(`tabport proxy: --route number ${number}: ${(error as Error).message}`)
+  }
 }
 
 function listenOptions(flags: Flags): ListenOptions {

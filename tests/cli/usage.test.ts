@@ -1,5 +1,6 @@
 // Command lines that are wrong: exit code 2, one line, and the nearest right word.
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { parseListen } from '../../cli/proxy/address.ts'
 import { parseRoute } from '../../cli/proxy/route.ts'
@@ -22,9 +23,24 @@ test.each([
   expect(await runCommand(args)).toEqual({ code: 2, stdout: '', stderr: `${line}\n` })
 })
 
-test('a route that the engine refuses is a wrong command line, too', async () => {
-  const { code, stderr } = await runCommand(['proxy', '--route', 'x://{port}'])
-  expect([code, stderr]).toEqual([2, expect.stringMatching(/^tabport: route\.upstream .*\n$/)])
+test.each([
+  [['--route', 'direct', '--route', 'x://{port}'], /^tabport proxy: --route number 2: route\.upstream .*\n$/],
+  [['--route', 'direct', '--listen', '0.0.0.0:0'], /^tabport proxy: --listen 0\.0\.0\.0:0: .* loopback.*\n$/],
+  [['--route', 'direct', '--listen', 'nowhere'], /^tabport: --listen must be .*\n$/],
+  [['--route', 'direct', '--upstream-proxy', 'ftp://a'], /^tabport: --upstream-proxy must be .*\n$/],
+])('what the engine refuses is a wrong command line, too: %j', async (args, line) => {
+  expect(await runCommand(['proxy', ...args])).toEqual({ code: 2, stdout: '', stderr: expect.stringMatching(line) })
+})
+
+test('a folder for the authority that cannot be had is named as the flag is', async () => {
+  const { code, stderr } = await runCommand([
+    'proxy',
+    '--route',
+    'direct',
+    '--ca-directory',
+    fileURLToPath(import.meta.url),
+  ])
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/^tabport: --ca-directory: /)])
 })
 
 test('help goes to standard output where it was asked for', async () => {
