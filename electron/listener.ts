@@ -19,7 +19,7 @@ function withPort(options: ListenOptions): ListenOptions {
  */
 function withProtocol(options: ListenOptions): ListenOptions {
   const multiplexes = opensWebSocketsOverHttp2Proxy()
-  const http2 = options.http2 ?? survivesGivenUpVerification()
-  const secure = options.secure ?? (multiplexes && http2 !== false)
+  const { http2 = survivesGivenUpVerification() } = options
+  const { secure = multiplexes && http2 !== false } = options
   return { ...options, secure, http2: multiplexes || !secure ? http2 : false }
 }

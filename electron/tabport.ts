@@ -126,15 +126,12 @@ class RunningTabport implements Tabport, RunningProxy {
 
 function checked(options: CreateTabportOptions): CreateTabportOptions {
   if (typeof options !== 'object' || options === null) throw invalidArgument('options must be an object')
-  const { partitionPrefix, scope, secure, certificateVerifyProc, signal } = options
+  const { partitionPrefix, scope, certificateVerifyProc, signal } = options
   if (partitionPrefix !== undefined && typeof partitionPrefix !== 'string') {
     throw invalidArgument('options.partitionPrefix must be a string')
   }
   if (scope !== undefined && scope !== 'all' && scope !== 'loopback') {
     throw invalidArgument("options.scope must be 'all' or 'loopback'")
-  }
-  if (secure !== undefined && typeof secure !== 'boolean') {
-    throw invalidArgument('options.secure must be a boolean')
   }
   if (certificateVerifyProc !== undefined && typeof certificateVerifyProc !== 'function') {
     throw invalidArgument('options.certificateVerifyProc must be a function')

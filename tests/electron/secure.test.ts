@@ -162,14 +162,17 @@ describe.skipIf(cannotRun)(title('a secure listener'), () => {
     expect(await wayTo('http://localhost/')).toBe(chromium >= 114 ? 'HTTPS 127.0.0.1' : 'PROXY 127.0.0.1')
   })
 
-  test.each(['yes', 1, null])('cannot be %j', async (secure) => {
-    const outcome = await electron.evaluate(
-      async ({ createTabport, outcomeOf }, { secure }) => outcomeOf(createTabport({ secure })),
-      { secure },
-    )
-    expect(outcome).toMatchObject({
-      code: 'ERR_TABPORT_INVALID_ARGUMENT',
-      message: 'options.secure must be a boolean',
-    })
-  })
+  test.each(['yes', 1, null].flatMap((value) => [['secure', value] as const, ['http2', value] as const]))(
+    'cannot be had by %s: %j',
+    async (name, value) => {
+      const outcome = await electron.evaluate(
+        async ({ createTabport, outcomeOf }, options) => outcomeOf(createTabport(options)),
+        { [name]: value },
+      )
+      expect(outcome).toMatchObject({
+        code: 'ERR_TABPORT_INVALID_ARGUMENT',
+        message: expect.stringContaining(`options.${name} must be a boolean`),
+      })
+    },
+  )
 })
