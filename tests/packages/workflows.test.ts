@@ -50,6 +50,13 @@ test('a release builds for every platform that has a package', () => {
   expect(built).toEqual(platforms().map(({ triple }) => triple))
 })
 
+test('what may publish installs nothing', () => {
+  const [, publish] = read('release.yml').split(/^ {2}publish:$/m)
+  expect(publish).toContain('id-token: write')
+  expect(publish).toContain('run: node scripts/publish.mjs packages "$TAG"')
+  expect(publish!.match(/run: .*/g)).toHaveLength(1)
+})
+
 test('the bill of materials covers the addon of every platform', () => {
   expect(read('release.yml')).toMatch(/cargo cyclonedx .*--target all /)
 })
