@@ -1,5 +1,5 @@
 /**
- * Gives every package and crate one version.
+ * Gives every package, crate and image one version.
  *
  *     node scripts/version.mjs 0.2.0
  *
@@ -20,6 +20,9 @@ await main(async () => {
     /^## Unreleased$/m,
     `## Unreleased\n\n## ${version} - ${new Date().toISOString().slice(0, 10)}`,
   )
+  // No member of the workspace, and no `cargo update` without a network would know its dependencies.
+  replace('fuzz/Cargo.lock', /(?<=name = "tabport-engine"\nversion = ")[^"]+/, version)
+  replace('deploy/kubernetes/kustomization.yaml', /(?<=newTag: ).+/, version)
   for (const example of readdirSync(inRoot('examples'))) {
     const manifest = `examples/${example}/package.json`
     if (existsSync(inRoot(manifest))) replace(manifest, /(?<="tabport": "\^)[^"]+/, version)

@@ -1,4 +1,4 @@
-// All crates and packages have one version, and what is packed names it.
+// All crates, packages and images have one version, and what is packed names it.
 import { readFileSync } from 'node:fs'
 import { expect, inject, test } from 'vitest'
 import { inRoot } from '../../scripts/lib/paths.mjs'
@@ -22,6 +22,11 @@ test('the crates have the version of the package', () => {
     const [, name] = manifest.match(/^name = "([^"]+)"/m)!
     expect.soft(lock, name).toContain(`name = "${name}"\nversion = "${version}"\n`)
   }
+})
+
+test('what only names the crates and the image has their version, too', () => {
+  expect(read('fuzz/Cargo.lock')).toContain(`name = "tabport-engine"\nversion = "${version}"\n`)
+  expect(read('deploy/kubernetes/kustomization.yaml')).toContain(`newTag: ${version}\n`)
 })
 
 test('the lock file has the version of the package', () => {
