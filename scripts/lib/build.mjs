@@ -10,6 +10,7 @@ const GENERATED = ['index.js', 'index.d.ts']
 const RUST_INPUTS = ['native', 'Cargo.toml', 'Cargo.lock', 'rust-toolchain.toml']
 const ADDON_INPUTS = [...RUST_INPUTS, 'scripts/addon.mjs', 'package.json', ...GENERATED]
 const STATIC_INPUTS = [...RUST_INPUTS, 'scripts/lib/build.mjs']
+const DEBUG = ['--locked', '--target-dir', 'target']
 const TYPESCRIPT_INPUTS = ['cli', 'electron', 'playwright', 'tsdown.config.ts', 'tsconfig.json', 'package-lock.json']
 
 export async function buildAddon() {
@@ -20,32 +21,30 @@ export async function buildAddon() {
   return 'built'
 }
 
-/** The addon whose entries panic when they are told to: for one test, and never in place of the real one. */
-export async function buildPanickingAddon() {
-  if (existsSync(panickingAddon) && isStamped('panicking-addon', fingerprint(ADDON_INPUTS))) return 'up to date'
-  // Without the command line of napi-rs: what that learns of this build's exports it would put into index.d.ts.
-  const options = ['--locked', '--package', 'tabport-node', '--features', 'panic-injection', '--target-dir', 'target']
-  await show('cargo', ['build', ...options])
-  mkdirSync(path.dirname(panickingAddon), { recursive: true })
-  copyFileSync(inRoot('target', 'debug', libraryName('tabport_node')), panickingAddon)
-  stamp('panicking-addon', fingerprint(ADDON_INPUTS))
+/**
+ * The programs, and the library that a workspace preloads, are built as the Rust tests build them: optimising takes longer
+ * than it is of use to tests or the demo. The demo needs no more than the gateway.
+ */
+export async function buildGateway() {
+  if (existsSync(gatewayProgram) && isStamped('gateway', fingerprint(RUST_INPUTS))) return 'up to date'
+  await show('cargo', ['build', ...DEBUG, '--package', 'cmux-proxy', '--package', 'tabport-workspace'])
+  stamp('gateway', fingerprint(RUST_INPUTS))
   return 'built'
 }
 
 /**
- * The workspace gateway, and the library that it preloads. They are built as the Rust tests build them: optimising takes
- * longer than it is of use to tests or the demo.
+ * All of the workspace with its tests, in one build: a build of some packages has other features of their dependencies, and
+ * compiles those anew. The addon in it panics when it is told to: it is for one test, and never in place of the real one.
  */
-export const buildGateway = () => buildProgram('gateway', gatewayProgram, ['cmux-proxy', 'tabport-workspace'])
-
-/** The reverse proxy, in the same way. */
-export const buildHeadroom = () => buildProgram('headroom', headroomProgram, ['headroom-proxy'])
-
-async function buildProgram(name, program, packages) {
-  if (existsSync(program) && isStamped(name, fingerprint(RUST_INPUTS))) return 'up to date'
-  const options = packages.flatMap((it) => ['--package', it])
-  await show('cargo', ['build', '--locked', ...options, '--target-dir', 'target'])
-  stamp(name, fingerprint(RUST_INPUTS))
+export async function buildForTests() {
+  const built = [gatewayProgram, headroomProgram, panickingAddon].every((file) => existsSync(file))
+  if (built && isStamped('for-tests', fingerprint(ADDON_INPUTS))) return 'up to date'
+  // Without the command line of napi-rs: what that learns of this build's exports it would put into index.d.ts.
+  await show('cargo', ['build', ...DEBUG, '--workspace', '--all-targets', '--features', 'tabport-node/panic-injection'])
+  mkdirSync(path.dirname(panickingAddon), { recursive: true })
+  copyFileSync(inRoot('target', 'debug', libraryName('tabport_node')), panickingAddon)
+  stamp('for-tests', fingerprint(ADDON_INPUTS))
+  stamp('gateway', fingerprint(RUST_INPUTS))
   return 'built'
 }
 
@@ -64,7 +63,7 @@ export async function buildStaticProgram(program) {
   const folder = path.dirname(program)
   const flags = [process.env.RUSTFLAGS, ...STATIC].filter(Boolean).join(' ')
   const options = ['--release', '--locked', '--package', name, '--target', target, '--target-dir', folder]
-  await show('cargo', ['build', ...options], { env: { RUSTFLAGS: flags } })
+  await quiet('cargo', ['build', ...options], { env: { RUSTFLAGS: flags } })
   copyFileSync(path.join(folder, target, 'release', name), program)
   stamp(`static-${name}`, fingerprint(STATIC_INPUTS))
   return `built, ${(statSync(program).size / 1024 / 1024).toFixed(1)} MiB`
