@@ -6,6 +6,8 @@
  */
 import { platforms, readManifest } from './targets.mjs'
 
+/** Beside every addon: what the crates in it ask for. See licences.mjs. */
+export const THIRD_PARTY = 'THIRD-PARTY-LICENSES.txt'
 /** What only the repository needs. */
 const OWN = ['devDependencies', 'napi', 'overrides', 'scripts']
 
@@ -23,7 +25,7 @@ export function fatManifest(binaries) {
     ...manifest,
     name: 'tabport-all',
     description: `${description} With the native addon of every platform, for apps packed on one for others.`,
-    files: [...files, ...binaries],
+    files: [...files, ...binaries, THIRD_PARTY],
   }
 }
 
@@ -45,7 +47,7 @@ export function platformManifest({ name, os, cpu, libc, binary, package: package
     cpu: [cpu],
     ...(libc && { libc: [libc] }),
     main: binary,
-    files: [binary],
+    files: [binary, THIRD_PARTY],
     // Plug'n'Play leaves packages zipped, and nothing loads a library from there.
     preferUnplugged: true,
     publishConfig: { access: 'public' },

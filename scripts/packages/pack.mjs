@@ -4,7 +4,8 @@ import path from 'node:path'
 import { inRoot } from '../lib/paths.mjs'
 import { ask } from '../lib/run.mjs'
 import { StepError } from '../lib/step.mjs'
-import { fatManifest, platformManifest, rootManifest } from './manifest.mjs'
+import { thirdPartyLicences } from './licences.mjs'
+import { fatManifest, platformManifest, rootManifest, THIRD_PARTY } from './manifest.mjs'
 import { platforms } from './targets.mjs'
 
 /**
@@ -14,26 +15,25 @@ import { platforms } from './targets.mjs'
 export function pack(binaries, directory) {
   const found = platforms().filter(({ binary }) => existsSync(path.join(binaries, binary)))
   mkdirSync(directory, { recursive: true })
-  const names = found.map(({ binary }) => binary)
-  packFolder(directory, rootManifest(), sources(rootManifest(), binaries))
-  packFolder(directory, fatManifest(names), sources(fatManifest(names), binaries))
-  for (const platform of found) packFolder(directory, platformManifest(platform), platformSources(platform, binaries))
+  const licences = path.join(directory, THIRD_PARTY)
+  writeFileSync(licences, thirdPartyLicences())
+  const packAs = (manifest, readme) =>
+    packFolder(directory, manifest, sources(manifest.files, { binaries, readme, licences }))
+  const all = fatManifest(found.map(({ binary }) => binary))
+  for (const manifest of [rootManifest(), all]) packAs(manifest, inRoot('docs', 'NPM.md'))
+  const readme = inRoot('scripts', 'packages', 'platform-readme.md')
+  for (const platform of found) packAs(platformManifest(platform), readme)
+  rmSync(licences)
   return found
 }
 
-/** Where each file of a package comes from, by its place in the package. A string that is no path is its text. */
-function sources({ files }, binaries) {
-  const listed = files.map((file) => [file, path.join(file.endsWith('.node') ? binaries : inRoot(), file)])
-  return [...listed, ['README.md', inRoot('docs', 'NPM.md')], ['LICENSE', inRoot('LICENSE')]]
-}
-
-function platformSources({ binary }, binaries) {
-  const readme = inRoot('scripts', 'packages', 'platform-readme.md')
-  return [
-    [binary, path.join(binaries, binary)],
-    ['README.md', readme],
-    ['LICENSE', inRoot('LICENSE')],
-  ]
+/** Where each file of a package comes from, by its place in the package. */
+function sources(files, { binaries, readme, licences }) {
+  const source = (file) => {
+    if (file === THIRD_PARTY) return licences
+    return path.join(file.endsWith('.node') ? binaries : inRoot(), file)
+  }
+  return [...files.map((file) => [file, source(file)]), ['README.md', readme], ['LICENSE', inRoot('LICENSE')]]
 }
 
 function packFolder(directory, manifest, contents) {
@@ -46,7 +46,8 @@ function packFolder(directory, manifest, contents) {
 }
 
 function npmPack(folder, directory) {
-  const printed = ask('npm', ['pack', folder, '--pack-destination', directory, '--json', '--ignore-scripts'])
+  const options = ['--pack-destination', directory, '--json', '--ignore-scripts']
+  const printed = ask('npm', ['pack', folder, ...options], { stderr: 'inherit' })
   if (!printed) throw new StepError(`npm cannot pack ${folder}.`)
   return JSON.parse(printed)[0].filename
 }
