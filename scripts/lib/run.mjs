@@ -5,11 +5,14 @@ import { StepError } from './step.mjs'
 
 const isWindows = process.platform === 'win32'
 const HEARTBEAT_MS = 5_000
+/** Cargo says a megabyte of a workspace, which is where Node would stop reading. */
+const MOST_ASKED_FOR = 64 * 2 ** 20
 
 /** The command's trimmed standard output, or undefined when it cannot be run or fails. */
 export function ask(command, args, { stderr = 'ignore' } = {}) {
   const stdio = ['ignore', 'pipe', stderr]
-  const { status, stdout } = spawnSync(command, args, { cwd: root, encoding: 'utf8', stdio, shell: isWindows })
+  const options = { cwd: root, encoding: 'utf8', stdio, shell: isWindows, maxBuffer: MOST_ASKED_FOR }
+  const { status, stdout } = spawnSync(command, args, options)
   return status === 0 ? stdout.trim() : undefined
 }
 

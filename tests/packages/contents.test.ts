@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import { expect, inject, test } from 'vitest'
+import { ask } from '../../scripts/lib/run.mjs'
 import { linkedCrates } from '../../scripts/packages/licences.mjs'
 import { tarballName } from '../../scripts/packages/pack.mjs'
 import { platforms } from '../../scripts/packages/targets.mjs'
@@ -40,4 +41,9 @@ test.each(['tabport-all', own.package])('%s has the notices of every crate in it
   for (const crate of crates) expect.soft(text).toContain(`${crate.name} ${crate.version}`)
   expect(text).toContain('Copyright (c) Tokio Contributors')
   expect(text).toContain('Copyright (c) The Rust Project contributors')
+})
+
+test('what a command prints is read to its end, be it megabytes', () => {
+  const print = `process.stdout.write(Buffer.alloc(${2 ** 21},120))`
+  expect(ask('node', ['-e', print])).toHaveLength(2 ** 21)
 })
