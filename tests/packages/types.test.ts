@@ -4,7 +4,6 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { inRoot } from '../../scripts/lib/paths.mjs'
-import { bin } from '../../scripts/lib/run.mjs'
 import { tarballName } from '../../scripts/packages/pack.mjs'
 import { platforms } from '../../scripts/packages/targets.mjs'
 import { type Consumer, newConsumer } from './consumer.ts'
@@ -33,6 +32,10 @@ const NODE_10 =
   "import { createTabport } from 'tabport/electron'\nexport const start: () => Promise<object> = createTabport\n"
 const ALL = "export * from 'tabport'\nexport * from 'tabport/electron'\n"
 
+/** By Node itself: on Windows the command of a package is a script, which no program can be started from. */
+const runTool = (program: string, ...args: string[]) =>
+  spawnSync(process.execPath, [inRoot('node_modules', program), ...args], { encoding: 'utf8' })
+
 /** What the compiler says about files that are written, or copied from tests/types, into a folder of the project. */
 function compile(name: string, options: object, files: Record<string, string>): string[] {
   const folder = path.join(consumer.folder, name)
@@ -40,7 +43,8 @@ function compile(name: string, options: object, files: Record<string, string>): 
   for (const [file, text] of Object.entries(files)) writeFileSync(path.join(folder, file), text)
   const compilerOptions = { ...STRICT, ignoreDeprecations: '5.0', ...options }
   writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: Object.keys(files) }))
-  const { stdout } = spawnSync(bin('tsc'), ['-p', folder], { encoding: 'utf8' })
+  const { status, stdout, stderr } = runTool('typescript/bin/tsc', '-p', folder)
+  if (status !== 0 && stdout === '') throw new Error(`The compiler did not run: ${stderr}`)
   return stdout.split('\n').filter(Boolean)
 }
 
@@ -68,13 +72,13 @@ const own = platforms().find(({ os, cpu }) => os === process.platform && cpu ===
 const packed = ['tabport', 'tabport-all', own.package].map((name) => [name])
 
 test.each(packed)('publint finds nothing in %s', (name) => {
-  const { stdout, stderr } = spawnSync(bin('publint'), ['--strict', tarball(name!)], { encoding: 'utf8' })
+  const { stdout, stderr } = runTool('publint/src/cli.js', '--strict', tarball(name!))
   expect(stdout).toContain('All good!')
   expect(stderr).toBe('')
 })
 
 test.each(packed.slice(0, 2))('attw finds no wrong types in %s', (name) => {
-  const { status, stdout } = spawnSync(bin('attw'), [tarball(name!), '--format', 'ascii'], { encoding: 'utf8' })
+  const { status, stdout } = runTool('@arethetypeswrong/cli/dist/index.js', tarball(name!), '--format', 'ascii')
   expect(stdout).toContain('No problems found')
   expect(status).toBe(0)
 })
