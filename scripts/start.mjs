@@ -1,6 +1,7 @@
 // Opens the demo: two tabs, both at one localhost URL, each with its own workspace behind it.
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
+import { LOOPBACK_ONLY } from './lib/chromium.mjs'
 import { findElectron } from './lib/electron.mjs'
 import { cache, demoMain } from './lib/paths.mjs'
 import { show } from './lib/run.mjs'
@@ -8,8 +9,6 @@ import { main, StepError, step } from './lib/step.mjs'
 import { hasDisplay } from './lib/system.mjs'
 import { setUp } from './setup.mjs'
 
-/** Without a display nobody watches: nothing but loopback may be reached then. */
-const LOOPBACK_ONLY = '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1'
 const screenshot = path.join(cache, 'demo.png')
 
 await main(async () => {
@@ -22,6 +21,7 @@ await main(async () => {
 async function driveDemo() {
   mkdirSync(cache, { recursive: true })
   rmSync(screenshot, { force: true })
+  // Nobody watches.
   const electron = [findElectron(), ...sandboxFlags(), LOOPBACK_ONLY, demoMain]
   await show('xvfb-run', ['-a', '-s', '-screen 0 1440x900x24', ...electron], {
     env: { TABPORT_DEMO_DRIVE: screenshot },
