@@ -54,6 +54,10 @@ impl Buffers {
     }
 }
 
+/// How much memory there is for a body before any of it has come: all that is announced could be more than there is,
+/// and that is the end of the process.
+const AT_FIRST: usize = 64 * 1024;
+
 impl Room<'_> {
     /// Where a body is kept that announces its length, or not; refused where it could not be kept now.
     pub(crate) fn buffer(&self, announced: Option<u64>) -> Result<BytesMut, ProxyError> {
@@ -63,7 +67,8 @@ impl Room<'_> {
         }
         let free = self.buffers.free.available_permits();
         let length = usize::try_from(length).ok().filter(|length| *length <= free);
-        length.map(BytesMut::with_capacity).ok_or(ProxyError::BuffersFull(SOON))
+        let capacity = length.map(|length| length.min(AT_FIRST));
+        capacity.map(BytesMut::with_capacity).ok_or(ProxyError::BuffersFull(SOON))
     }
 
     /// Takes room for a part that has come.

@@ -95,6 +95,25 @@ async fn row_8_a_client_that_asks_first_is_told_to_go_on() {
     assert_eq!(client.response().await.1, "ok");
 }
 
+/// No machine has that much memory: what is promised costs nothing.
+#[tokio::test]
+async fn row_8_room_is_made_for_what_comes_and_not_for_what_is_announced() {
+    const ANNOUNCED: u64 = 1 << 56;
+    let (proxy, _origin) = set_up(ANNOUNCED).await;
+    let mut client = proxy.connect().await;
+    client
+        .send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {ANNOUNCED}\r\n\r\nx"))
+        .await;
+    let mut sender = speak(TcpStream::connect(proxy.server.local_addr()).await.unwrap()).await;
+    let request = Request::post("http://a/").header("content-length", ANNOUNCED);
+    let (_response, mut body) = sender.send_request(request.body(()).unwrap(), false).unwrap();
+    body.send_data(Bytes::from_static(b"x"), false).unwrap();
+    proxy.until("both are being read", |stats| stats.requests == 2).await;
+    let mut other = proxy.connect().await;
+    other.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_eq!(status(&other.response().await.0), 200);
+}
+
 #[tokio::test]
 async fn row_8_http_2_requests_get_a_length() {
     let (proxy, origin) = set_up(1 << 20).await;
