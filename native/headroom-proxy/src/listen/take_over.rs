@@ -3,6 +3,7 @@
 //!
 //! The system allows it to whoever might as well trace that process (`pidfd_getfd(2)`).
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -11,10 +12,11 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use socket2::Socket;
 
-/// Takes the sockets with which a process listens at these addresses, at least at one. Those that are shared may be bound
-/// by others from then on, if they say the same: so the port can be given back in the same way.
+/// Takes the sockets with which a process listens at these addresses, at least at one, and all where it has several for
+/// one: each has a queue of its own. Those that are shared may be bound by others from then on, if they say the same: so
+/// the port can be given back in the same way.
 pub(super) fn take(process: u32, at: &[SocketAddr], share: bool) -> io::Result<Vec<TcpListener>> {
-    let mut taken: Vec<(SocketAddr, TcpListener)> = Vec::new();
+    let mut taken = Vec::new();
     let none = |text: &str| io::Error::new(io::ErrorKind::NotFound, text.to_owned());
     let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
     let handle = pidfd_open(pid.ok_or_else(|| none("there is none"))?, PidfdFlags::empty())?;
@@ -25,19 +27,19 @@ pub(super) fn take(process: u32, at: &[SocketAddr], share: bool) -> io::Result<V
             Err(Errno::BADF) => continue,
             Err(error) => return Err(error.into()),
         };
-        let Some(bound) = listens_at(&socket).filter(|bound| at.contains(bound)) else { continue };
-        if taken.iter().all(|(other, _)| *other != bound) {
-            if share {
-                socket.set_reuse_port(true)?;
-            }
-            taken.push((bound, socket.into()));
+        if !listens_at(&socket).is_some_and(|bound| at.contains(&bound)) {
+            continue;
         }
+        if share {
+            socket.set_reuse_port(true)?;
+        }
+        taken.push(socket.into());
     }
     if taken.is_empty() {
         let addresses: Vec<_> = at.iter().map(SocketAddr::to_string).collect();
         return Err(none(&format!("it does not listen on {}", addresses.join(" or "))));
     }
-    Ok(taken.into_iter().map(|(_, socket)| socket).collect())
+    Ok(taken)
 }
 
 fn listens_at(socket: &Socket) -> Option<SocketAddr> {
@@ -45,16 +47,16 @@ fn listens_at(socket: &Socket) -> Option<SocketAddr> {
     listens.then(|| socket.local_addr().ok()?.as_socket()).flatten()
 }
 
-/// The numbers of a process's sockets.
+/// The numbers of a process's sockets, one for each, however often it has them.
 fn descriptors(process: u32) -> io::Result<Vec<i32>> {
-    let mut numbers = Vec::new();
+    let mut sockets = BTreeMap::new();
     for entry in fs::read_dir(format!("/proc/{process}/fd"))? {
         let entry = entry?;
-        let is_socket = fs::read_link(entry.path())
-            .is_ok_and(|link| link.to_string_lossy().starts_with("socket:"));
         let number = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
-        numbers.extend(number.filter(|_| is_socket));
+        // It names what is open: "socket:[INODE]".
+        let link = fs::read_link(entry.path()).ok();
+        let link = link.filter(|link| link.to_string_lossy().starts_with("socket:"));
+        sockets.extend(link.zip(number));
     }
-    numbers.sort_unstable();
-    Ok(numbers)
+    Ok(sockets.into_values().collect())
 }

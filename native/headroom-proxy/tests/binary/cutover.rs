@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
+use socket2::{Domain, Socket, Type};
 use tokio::task::JoinHandle;
 
 use crate::harness::{DEADLINE, Peer, status};
@@ -129,6 +130,33 @@ async fn row_44_the_socket_of_a_running_server_is_taken_over() {
     clients.goes_on().await;
     clients.end().await;
     next.signal("TERM").await;
+}
+
+/// A process may have several for one address, and the system deals connections out among them.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn row_44_every_socket_of_an_address_is_taken_over() {
+    let listen = |address: SocketAddr| {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_reuse_port(true).unwrap();
+        socket.bind(&address.into()).unwrap();
+        socket.listen(64).unwrap();
+        TcpListener::from(socket)
+    };
+    let first = listen("127.0.0.1:0".parse().unwrap());
+    let address = first.local_addr().unwrap();
+    let sockets = [first, listen(address), listen(address)];
+    let own = std::process::id().to_string();
+    let _proxy = on(address, &["--take-over", &own]).await;
+    let mut clients = Vec::new();
+    for _ in 0..32 {
+        clients.push(Peer::connect(address).await);
+    }
+    drop(sockets);
+    for client in &mut clients {
+        client.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        assert_eq!(status(&client.response().await.0), 200);
+    }
 }
 
 #[cfg(target_os = "linux")]
