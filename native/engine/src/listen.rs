@@ -30,9 +30,8 @@ pub(crate) fn bind(options: &ServerOptions) -> Result<Listening, StartError> {
         }
         Bind::Shared(addresses) => {
             addresses.iter().try_for_each(|address| check(address.ip()))?;
-            let is_one_of_several = addresses.len() > 1;
-            let manner = Manner { own_family: is_one_of_several, shared: true };
-            several(addresses, is_one_of_several, manner)
+            let manner = Manner { own_family: addresses.len() > 1, shared: true };
+            several(addresses, false, manner)
         }
         Bind::AutoPort { host, start, attempts } => {
             check(*host)?;

@@ -91,8 +91,7 @@ pub enum Bind {
     /// One address; port 0 asks the system for a free one.
     Address(SocketAddr),
     /// Addresses where other sockets of the same user may listen, too, if they say the same: so one process can take
-    /// over from another (`SO_REUSEPORT`). Elsewhere than on Unix they are like any addresses. Of several it is enough
-    /// that one can be bound.
+    /// over from another (`SO_REUSEPORT`). Elsewhere than on Unix they are like any addresses.
     Shared(Vec<SocketAddr>),
     /// The first free port from `start` on, at most `attempts` ports, never past 65535.
     AutoPort {

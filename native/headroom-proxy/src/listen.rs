@@ -10,7 +10,7 @@ mod descriptor;
 mod take_over;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -87,7 +87,7 @@ impl Listen {
             Self::Address(address) => vec![*address],
             // Any two ports would not be one.
             Self::Localhost(0) => vec![SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0)],
-            Self::Localhost(port) => LOOPBACK.map(|host| SocketAddr::new(host, *port)).to_vec(),
+            Self::Localhost(port) => loopback(*port),
         };
         if let Some(process) = take_over {
             let taken = taken(process, &addresses, reuse_port);
@@ -96,12 +96,18 @@ impl Listen {
         Ok(match addresses[..] {
             _ if reuse_port => Bind::Shared(addresses),
             [address] => Bind::Address(address),
-            _ => Bind::Addresses { addresses, allow_partial: true },
+            _ => Bind::Addresses { addresses, allow_partial: false },
         })
     }
 }
 
-const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+/// Loopback of the families that this machine has. A port that is taken in one of them is an error, as everywhere: whoever
+/// asks there would be answered by somebody else.
+fn loopback(port: u16) -> Vec<SocketAddr> {
+    const HOSTS: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    let is_there = |host: &IpAddr| UdpSocket::bind((*host, 0)).is_ok();
+    HOSTS.into_iter().filter(is_there).map(|host| SocketAddr::new(host, port)).collect()
+}
 
 fn sockets(all: Vec<TcpListener>) -> Bind {
     Bind::Sockets(all.into_iter().map(Arc::new).collect())

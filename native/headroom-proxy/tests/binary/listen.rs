@@ -37,6 +37,20 @@ async fn row_5_localhost_with_a_port_is_both_families() {
     TcpStream::connect(("::1", port)).await.unwrap();
 }
 
+/// Half of it is somebody else's: who asks there would not be answered by this proxy.
+#[tokio::test]
+async fn row_5_localhost_that_is_half_taken_is_1() {
+    for host in ["127.0.0.1:0", "[::1]:0"] {
+        let taken = TcpListener::bind(host).unwrap();
+        let listen = format!("localhost:{}", taken.local_addr().unwrap().port());
+        for more in [&[][..], &["--reuse-port"]] {
+            let mut program = program(&[&UPSTREAM[..], &["--listen", &listen], more].concat());
+            let (code, said) = outcome(&mut program).await;
+            assert_eq!((code, said.contains("in use")), (Some(1), true), "{said}");
+        }
+    }
+}
+
 /// Sharing a port, or taking one, is no reason to leave out half of it.
 #[tokio::test]
 async fn row_5_and_44_localhost_that_is_shared_or_taken_is_both_families() {
