@@ -170,6 +170,12 @@ impl Arguments {
         }
     }
 
+    /// What these words say, and whatever the environment adds.
+    #[cfg(test)]
+    pub(crate) fn of(words: &[&str]) -> Self {
+        Self::check(Flags::try_parse_from(words).unwrap()).unwrap()
+    }
+
     /// What could not be checked where clap would repeat it: there may be credentials in a URL.
     fn check(flags: Flags) -> Result<Self, String> {
         let upstream = flags.upstream.as_deref().unwrap_or_default();
