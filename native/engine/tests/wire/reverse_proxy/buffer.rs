@@ -6,9 +6,10 @@ use bytes::Bytes;
 use http::Request;
 use tabport_engine::{BufferLimits, ReverseProxyOptions};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
 
 use super::{options, passed, start, start_impatient};
-use crate::harness::{Origin, Peer, Proxy, field, status};
+use crate::harness::{DEADLINE, Origin, Peer, Proxy, field, status};
 use crate::stream::{answered, send_all, speak};
 
 /// Room for one and a half.
@@ -188,14 +189,26 @@ async fn post(client: &mut Peer, origin: &Origin, length: usize) -> (u16, Option
     (status(&head), field(&head, "retry-after").map(str::to_owned))
 }
 
+/// Where there is room for twelve bytes, a client of whose eight six have come. One that has come too late for that is
+/// refused itself.
+async fn holds_six_of_twelve(proxy: &Proxy, origin: &Origin) -> Peer {
+    loop {
+        let mut slow = proxy.connect().await;
+        slow.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nsixsix").await;
+        proxy.until("it is being read", |stats| stats.requests > 0).await;
+        let (status, again) = post(&mut proxy.connect().await, origin, 8).await;
+        if (status, again.as_deref()) == (503, Some("1")) {
+            return slow;
+        }
+    }
+}
+
 #[tokio::test]
 async fn row_8_what_is_held_at_once_has_a_limit_and_is_given_back() {
     let (proxy, origin) = set_up(8).await;
     for gone in [false, true] {
-        let mut slow = proxy.connect().await;
-        slow.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nsixsix").await;
-        let refused = (503, Some("1".to_owned()));
-        while post(&mut proxy.connect().await, &origin, 8).await != refused {}
+        let holding = holds_six_of_twelve(&proxy, &origin);
+        let mut slow = timeout(DEADLINE, holding).await.expect("what has come counts");
         let mut chunked = proxy.connect().await;
         let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
         chunked.send(format!("{head}5\r\nabcde\r\n3\r\nfgh\r\n0\r\n\r\n")).await;
@@ -215,9 +228,12 @@ async fn row_8_what_is_held_at_once_has_a_limit_and_is_given_back() {
         }
         // One that is kept alive holds nothing.
         let mut waiting = proxy.connect().await;
-        while post(&mut waiting, &origin, 8).await.0 != 200 {
-            waiting = proxy.connect().await;
-        }
+        let given_back = async {
+            while post(&mut waiting, &origin, 8).await.0 != 200 {
+                waiting = proxy.connect().await;
+            }
+        };
+        timeout(DEADLINE, given_back).await.expect("it is given back");
         assert_eq!(post(&mut proxy.connect().await, &origin, 8).await.0, 200);
         assert_eq!(post(&mut waiting, &origin, 8).await.0, 200);
     }
