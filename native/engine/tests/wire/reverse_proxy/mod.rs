@@ -9,6 +9,7 @@ mod health;
 mod http2;
 mod messages;
 mod shutdown;
+mod shutdown_http2;
 mod socket;
 mod stream;
 mod target;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tabport_engine::{Access, Event, Face, GatewayOptions, Phase, ServerOptions, Token};
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::{Instant, timeout};
 
 use super::{options, set_up};
@@ -65,6 +66,44 @@ async fn row_42_and_44_who_was_let_in_by_the_system_is_answered() {
     for client in &mut clients {
         assert_eq!(status(&client.response().await.0), 200);
     }
+    timeout(DEADLINE / 2, draining).await.expect("it has ended").unwrap();
+}
+
+/// One thread has accepted it, and gives it to another, which has something else to do.
+#[tokio::test]
+async fn row_42_and_44_a_client_on_its_way_to_a_thread_is_answered() {
+    const ASK: &str = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+    let (go_on, busy) = channel();
+    let (tell, mut told) = unbounded_channel();
+    let busy = Mutex::new(busy);
+    let sink = move |event| {
+        if let Event::Connection { connection_id: 1, phase: Phase::Closed } = event {
+            tell.send(()).unwrap();
+            busy.lock().unwrap().recv().unwrap();
+        }
+    };
+    let proxy = Proxy::with(ServerOptions {
+        face: Face::ReverseProxy(options("http://upstream.invalid")),
+        workers: 2,
+        on_event: Some(Arc::new(sink)),
+        ..ServerOptions::default()
+    });
+    let mut first = proxy.connect().await;
+    first.send(ASK).await;
+    first.response().await;
+    drop(first);
+    timeout(DEADLINE, told.recv()).await.expect("a thread is busy").unwrap();
+    // The other one keeps the next, and the one after that is for the first.
+    let mut second = proxy.connect().await;
+    second.send(ASK).await;
+    second.response().await;
+    let mut third = proxy.connect().await;
+    third.send(ASK).await;
+    tokio::time::sleep(A_WHILE).await;
+    let draining = drain(&proxy, DEADLINE);
+    tokio::time::sleep(A_WHILE).await;
+    go_on.send(()).unwrap();
+    assert_eq!(status(&third.response().await.0), 200);
     timeout(DEADLINE / 2, draining).await.expect("it has ended").unwrap();
 }
 

@@ -3,7 +3,7 @@
 //! A status alone never proves that nothing was smuggled: what counts is what a raw origin received, to the
 //! byte, and how often it was dialled.
 
-mod frames;
+pub(crate) mod frames;
 mod message;
 mod support;
 
