@@ -59,3 +59,20 @@ async fn ask(address: SocketAddr) -> io::Result<StatusCode> {
     let (status, _) = tokio::join!(asked, connection);
     status.map_err(io::Error::other)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_is_asked_at_loopback_of_its_family() {
+        for (listens, asked) in [
+            ("0.0.0.0:1", "127.0.0.1:1"),
+            ("[::]:1", "[::1]:1"),
+            ("10.0.0.1:1", "10.0.0.1:1"),
+            ("[fd00::1]:1", "[fd00::1]:1"),
+        ] {
+            assert_eq!(reachable(listens.parse().unwrap()), asked.parse().unwrap(), "{listens}");
+        }
+    }
+}

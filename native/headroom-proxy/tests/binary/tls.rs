@@ -4,8 +4,9 @@ use std::fs;
 
 use http::Request;
 use tempfile::TempDir;
+use tokio::time::timeout;
 
-use crate::harness::{Origin, field, status};
+use crate::harness::{DEADLINE, Origin, field, status};
 use crate::program::{Program, outcome, program};
 use crate::stream::{answered, speak};
 use crate::tls_client::config;
@@ -70,7 +71,8 @@ async fn the_files_are_read_again_on_sighup() {
     assert!(trusts(&old).await && !trusts(&new).await);
     let new = renew(&folder);
     proxy.signal("HUP").await;
-    while !trusts(&new).await {}
+    let shown = async { while !trusts(&new).await {} };
+    timeout(DEADLINE, shown).await.expect("the new one is shown");
     assert!(!trusts(&old).await);
 }
 
