@@ -117,7 +117,8 @@ async fn row_42_a_websocket_may_go_on_until_the_limit() {
 async fn row_42_a_signal_that_comes_with_the_first_client_is_not_lost() {
     let origin = Origin::start().await;
     for _ in 0..20 {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        // Of the family that the other tests leave alone: one of them could be given the port meanwhile.
+        let free = std::net::TcpListener::bind("[::1]:0").unwrap().local_addr().unwrap();
         let (listen, upstream) = (free.to_string(), origin.url());
         let mut child = program(&["--listen", &listen, "--upstream", &upstream]).spawn().unwrap();
         let id = Pid::from_raw(child.id().unwrap().cast_signed()).unwrap();
