@@ -10,6 +10,7 @@ use http::{Method, Version};
 use tokio::io::AsyncWrite as _;
 use tokio::time::timeout;
 
+use super::deadline::Deadline;
 use super::downstream::Downstream;
 use super::framing::{self, Framing};
 use super::pump::{PumpError, pump_frames};
@@ -98,7 +99,7 @@ impl Downstream {
         {
             self.wire.unsent.extend_from_slice(text);
         }
-        let mut seen = None;
+        let (mut seen, mut next_look) = (None, Deadline::default());
         poll_fn(|cx| {
             let sent = self.poll_body(cx, body, exchange);
             if sent.is_ready() {
@@ -109,7 +110,12 @@ impl Downstream {
                 seen = moved;
                 self.deadline.restart(idle);
             }
-            if self.wire.has_received() && self.poll_gone(cx).is_ready() {
+            let gone = if self.wire.has_received() {
+                self.poll_gone(cx)
+            } else {
+                self.poll_broken(cx, &mut next_look)
+            };
+            if gone.is_ready() {
                 return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
             }
             self.deadline.poll(cx).map(|()| {

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use http::{Method, StatusCode, Version};
 
@@ -121,6 +122,25 @@ impl Downstream {
             }
         }
         Poll::Pending
+    }
+
+    /// The same while its body waits to be taken, and is not read: it is looked at now and then.
+    pub(crate) fn poll_broken(
+        &mut self,
+        cx: &mut Context<'_>,
+        next_look: &mut Deadline,
+    ) -> Poll<()> {
+        const EVERY: Duration = Duration::from_secs(1);
+        loop {
+            if !next_look.is_set() {
+                next_look.restart(Some(EVERY));
+            }
+            ready!(next_look.poll(cx));
+            if self.wire.is_broken(cx) {
+                return Poll::Ready(());
+            }
+            next_look.stop();
+        }
     }
 
     /// Writes an interim response, to be sent before anything else; HTTP/1.0 knows none.

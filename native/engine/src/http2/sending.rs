@@ -33,6 +33,11 @@ impl Sending {
         !self.waiting.is_empty()
     }
 
+    /// Ready when the peer has reset the stream, or its connection has ended, even if our half had ended before.
+    pub(super) fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.stream.poll_reset(cx).map(|_| ())
+    }
+
     pub(crate) fn reset(&mut self, reason: Reason) {
         self.stream.send_reset(reason);
     }

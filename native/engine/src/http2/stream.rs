@@ -189,8 +189,8 @@ impl Answer {
                 };
                 let sent = sending.poll_body(cx, &mut **relay, count);
                 // An upstream that has answered early may want the rest of the request.
-                if matches!(sent, Poll::Ready(Ok(()))) {
-                    ready!(uploaded);
+                if matches!(sent, Poll::Ready(Ok(()))) && uploaded.is_pending() {
+                    ready!(sending.poll_reset(cx));
                 }
                 sent
             }

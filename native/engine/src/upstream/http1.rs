@@ -90,8 +90,16 @@ impl Http1 {
         self.wire.send(framing);
         self.uploading = true;
         self.deadline.stop();
+        let mut next_look = Deadline::default();
         loop {
-            let mut head = poll_fn(|cx| self.poll_head(cx, client, timeouts, &mut count)).await?;
+            let head = poll_fn(|cx| {
+                if let head @ Poll::Ready(_) = self.poll_head(cx, client, timeouts, &mut count) {
+                    return head;
+                }
+                upload::poll_gone(cx, client, self.uploading, &mut next_look)
+                    .map(|()| Err(ProxyError::ClientGone.into()))
+            });
+            let mut head = head.await?;
             if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
                 return Ok(head);
             }
@@ -137,9 +145,6 @@ impl Http1 {
         }
         if let Poll::Ready(head) = self.poll_read_head(cx) {
             return Poll::Ready(head);
-        }
-        if !self.uploading && client.poll_gone(cx).is_ready() {
-            return Poll::Ready(Err(ProxyError::ClientGone.into()));
         }
         if moved || !self.deadline.is_set() {
             self.deadline.restart(Some(upload::patience(timeouts, self.uploading)));

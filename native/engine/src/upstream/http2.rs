@@ -116,7 +116,7 @@ impl Waiting<'_> {
         client: &mut Client<'_>,
         bodiless: bool,
     ) -> Result<(Parts, RecvStream), Failure> {
-        let mut deadline = Deadline::default();
+        let (mut deadline, mut next_look) = (Deadline::default(), Deadline::default());
         poll_fn(|cx| {
             let uploaded = client.poll_upload_http2(cx, &mut self.uploading);
             let uploaded = uploaded.map_err(|error| upload::broken(&error))?;
@@ -124,7 +124,8 @@ impl Waiting<'_> {
                 return Poll::Ready(head);
             }
             let _ = client.poll_informed(cx)?;
-            if uploaded.is_ready() && client.poll_gone(cx).is_ready() {
+            let uploading = uploaded.is_pending();
+            if upload::poll_gone(cx, client, uploading, &mut next_look).is_ready() {
                 return Poll::Ready(Err(ProxyError::ClientGone.into()));
             }
             self.uploading.poll_late(cx, &mut deadline).map(|late| Err(late.into()))

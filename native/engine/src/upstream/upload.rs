@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::body::Frames;
+use crate::client::Client;
 use crate::error::ProxyError;
 use crate::exchange::Exchange;
 use crate::http1::{Deadline, PumpError};
@@ -23,6 +24,19 @@ pub(crate) fn broken(error: &io::Error) -> ProxyError {
     match error.kind() {
         io::ErrorKind::InvalidData => MALFORMED,
         _ => ProxyError::ClientGone,
+    }
+}
+
+/// Ready when the client has gone away.
+pub(super) fn poll_gone(
+    cx: &mut Context<'_>,
+    client: &mut Client<'_>,
+    uploading: bool,
+    next_look: &mut Deadline,
+) -> Poll<()> {
+    match client {
+        Client::Http1(client) if uploading => client.poll_broken(cx, next_look),
+        client => client.poll_gone(cx),
     }
 }
 

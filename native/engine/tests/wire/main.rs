@@ -69,4 +69,5 @@ mod tls_client;
 mod tls_ends;
 mod tunnel;
 mod upgrade;
+mod uploads_given_up;
 mod websocket_http2;
