@@ -86,6 +86,11 @@ impl Sending {
         Poll::Ready(Ok(()))
     }
 
+    /// Ready once there is a window, which a stream without a place has not; or once there never will be one.
+    pub(crate) fn poll_window(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        self.poll_room(cx, 1).map(|room| room.is_ok())
+    }
+
     /// How much of so many bytes can be sent now, once it is any.
     fn poll_room(&mut self, cx: &mut Context<'_>, wanted: usize) -> Poll<io::Result<usize>> {
         self.stream.reserve_capacity(wanted);

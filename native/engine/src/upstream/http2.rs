@@ -25,16 +25,18 @@ use crate::http2::{Interim, Received, Sending};
 use crate::response::{Body, Response};
 use crate::route::Upstream;
 
-/// Why there is no response, and whether the upstream is known not to have looked at the request, all of which is
-/// still there.
+/// Why there is no response.
 pub(super) struct Failure {
     pub(super) error: ProxyError,
+    /// Whether the upstream is known not to have looked at the request, all of which is still there.
     pub(super) unsent: bool,
+    /// Whether the connection was closed before the upstream said anything.
+    pub(super) unanswered: bool,
 }
 
 impl From<ProxyError> for Failure {
     fn from(error: ProxyError) -> Self {
-        Self { error, unsent: false }
+        Self { error, unsent: false, unanswered: false }
     }
 }
 
@@ -53,7 +55,7 @@ pub(super) async fn send(
         ask(connection, request, bodiless, &uploading, client).await?;
     uploading.send_on(Sending::new(sending, bodiless));
     let mut waiting = Waiting { response, uploading, upstream, interim: Interim::default() };
-    let (parts, body) = waiting.head(client, bodiless).await?;
+    let (parts, body) = waiting.head(client).await?;
     let head = ResponseHead::of_http2(&parts);
     let framing = of_response(&head, &method).map_err(ProxyError::UpstreamProtocol)?;
     // Whatever came with an answer that cannot have a body would be the next one in HTTP/1.1.
@@ -74,7 +76,7 @@ async fn ask(
     let mut deadline = Deadline::default();
     poll_fn(|cx| {
         if let Poll::Ready(asked) = asking.as_mut().poll(cx) {
-            return Poll::Ready(asked.map_err(|error| Failure { error, unsent: true }));
+            return Poll::Ready(asked.map_err(|error| Failure { unsent: true, ..error.into() }));
         }
         if client.poll_gone(cx).is_ready() {
             return Poll::Ready(Err(ProxyError::ClientGone.into()));
@@ -111,16 +113,12 @@ struct Waiting<'a> {
 
 impl Waiting<'_> {
     /// The final response's head. Interim ones are passed on.
-    async fn head(
-        &mut self,
-        client: &mut Client<'_>,
-        bodiless: bool,
-    ) -> Result<(Parts, RecvStream), Failure> {
+    async fn head(&mut self, client: &mut Client<'_>) -> Result<(Parts, RecvStream), Failure> {
         let (mut deadline, mut next_look) = (Deadline::default(), Deadline::default());
         poll_fn(|cx| {
             let uploaded = client.poll_upload_http2(cx, &mut self.uploading);
             let uploaded = uploaded.map_err(|error| upload::broken(&error))?;
-            if let Poll::Ready(head) = self.poll_head(cx, client, bodiless) {
+            if let Poll::Ready(head) = self.poll_head(cx, client) {
                 return Poll::Ready(head);
             }
             let _ = client.poll_informed(cx)?;
@@ -137,12 +135,13 @@ impl Waiting<'_> {
         &mut self,
         cx: &mut Context<'_>,
         client: &mut Client<'_>,
-        bodiless: bool,
     ) -> Poll<Result<(Parts, RecvStream), Failure>> {
+        let untouched = self.uploading.is_untouched();
         // A connection that goes away says which requests it has not looked at (RFC 9113, section 6.8).
         let broken = |error: h2::Error| {
-            let unsent = bodiless && error.is_go_away() && error.is_remote();
-            Failure { error: failed(error), unsent }
+            let unsent = untouched && error.is_go_away() && error.is_remote();
+            let unanswered = error.is_io();
+            Failure { error: failed(error), unsent, unanswered }
         };
         while let Some(interim) = ready!(self.response.poll_informational(cx)) {
             let (parts, ()) = interim.map_err(broken)?.into_parts();

@@ -81,6 +81,11 @@ impl Http2 {
         Ok(http2)
     }
 
+    /// Whether the two are one.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.sender, &other.sender)
+    }
+
     /// Whether it may take another request, as far as is known.
     pub(super) fn is_usable(&self) -> bool {
         !self.ended.is_cancelled()

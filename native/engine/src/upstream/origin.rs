@@ -203,9 +203,9 @@ impl Origin {
         self.state.lock().protocol
     }
 
-    /// Forgets the HTTP/2 connection: it takes no more requests.
-    pub(super) fn forget_shared(&self) {
-        self.state.lock().shared = None;
+    /// Forgets an HTTP/2 connection that takes no more requests, unless another has taken its place.
+    pub(super) fn forget(&self, gone: &Http2) {
+        self.state.lock().shared.take_if(|shared| shared.connection.is(gone));
     }
 
     /// Closes connections that have waited too long; whether any is left.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::http1::Http1;
+use super::http2::Failure;
 use super::incoming::Relay;
 use super::origin::{Origin, Sender, Taken};
 use super::{Tls, http1, http2, send_alone};
@@ -39,8 +40,8 @@ impl Pool {
 
     /// Sends a request over a connection that is ready, or a new one. A request that its connection has not
     /// taken is sent over the next; so is one that may be sent twice (RFC 9110, section 9.2.2), when a
-    /// connection that was kept turns out to be closed. One with a body never is: what has been read of that
-    /// cannot be had again.
+    /// connection that was kept turns out to be closed. One whose body has been read from never is: what has been
+    /// read of that cannot be had again.
     pub(crate) async fn send(
         &self,
         exchange: &Arc<Exchange>,
@@ -71,9 +72,7 @@ impl Pool {
             }
             match attempt(kept, &origin, exchange, upstream, head, client).await {
                 Ok(response) => return Ok(response),
-                Err(failure) if failure.unsent || (failure.unanswered && repeatable) => {
-                    origin.forget_shared();
-                }
+                Err(failure) if failure.unsent || (failure.unanswered && repeatable) => {}
                 Err(failure) => return Err(failure.error),
             }
         }
@@ -123,23 +122,9 @@ impl Pool {
     }
 }
 
-struct Failure {
-    error: ProxyError,
-    /// Whether the upstream has not looked at the request, all of which is still there.
-    unsent: bool,
-    /// Whether the connection was closed before the upstream said anything.
-    unanswered: bool,
-}
-
 impl From<http1::Failure> for Failure {
     fn from(http1::Failure { error, unanswered }: http1::Failure) -> Self {
         Self { error, unsent: false, unanswered }
-    }
-}
-
-impl From<http2::Failure> for Failure {
-    fn from(http2::Failure { error, unsent }: http2::Failure) -> Self {
-        Self { error, unsent, unanswered: false }
     }
 }
 
@@ -158,8 +143,12 @@ async fn attempt(
                 return Box::pin(in_http1(exchange, upstream, head, client)).await;
             };
             // Boxed, like what is rare: all that waits for an HTTP/1.1 upstream would be as large.
-            let sent = http2::send(&connection, exchange, upstream, request, client);
-            return Ok(Box::pin(sent).await?);
+            let sent = Box::pin(http2::send(&connection, exchange, upstream, request, client));
+            return sent.await.inspect_err(|failure| {
+                if failure.unsent || failure.unanswered {
+                    origin.forget(&connection);
+                }
+            });
         }
     };
     let answer = send(&mut connection, exchange, head, client).await?;

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -56,6 +56,8 @@ pub(crate) struct Uploading {
     exchange: Arc<Exchange>,
     /// Where it goes, until it has been sent, or the upstream wants no more.
     sending: Option<Sending>,
+    /// Whether nothing of it has been read, so that it can still go another way.
+    untouched: bool,
     turn: Turn,
     moved: Instant,
 }
@@ -73,7 +75,12 @@ impl Uploading {
     pub(super) fn begin(exchange: &Arc<Exchange>, bodiless: bool) -> Self {
         let turn = if bodiless { Turn::Answer } else { Turn::Upstream };
         let exchange = Arc::clone(exchange);
-        Self { exchange, sending: None, turn, moved: Instant::now() }
+        Self { exchange, sending: None, untouched: true, turn, moved: Instant::now() }
+    }
+
+    /// Whether all of the body is still there.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.untouched
     }
 
     /// There is a stream for it now: only from here on is it the upstream that takes its time.
@@ -83,15 +90,18 @@ impl Uploading {
     }
 
     /// Moves what can be moved; ready when all has been sent, or the upstream wants no more. That the client does not
-    /// send the rest ends the exchange.
+    /// send the rest ends the exchange. Nothing is read before some of it can be sent.
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         body: &mut impl Frames,
     ) -> Poll<io::Result<()>> {
-        let Self { exchange, sending: Some(sending), moved, .. } = self else {
+        let Self { exchange, sending: Some(sending), moved, untouched, .. } = self else {
             return Poll::Ready(Ok(()));
         };
+        if *untouched && ready!(sending.poll_window(cx)) {
+            (*untouched, *moved) = (false, Instant::now());
+        }
         let sent = sending.poll_body(cx, body, |bytes| {
             exchange.moved_up(bytes);
             *moved = Instant::now();

@@ -10,11 +10,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::harness::{Context, DEADLINE, Peer, Proxy, status};
-use crate::http2_upstream::{URL, Upstream, answer, next, response, set_up_with};
+use crate::http2_upstream::{URL, Upstream, WHILE, answer, next, response, set_up_with};
 use crate::tls::TlsOrigin;
-
-/// Long enough for a request to have got to where it waits.
-const WHILE: Duration = Duration::from_millis(200);
 
 /// An upstream with a single place, which is taken.
 struct Full {
