@@ -53,6 +53,8 @@ impl Sending {
         loop {
             ready!(self.poll_waiting(cx, &mut count)).map_err(PumpError::To)?;
             if self.ended {
+                // Asked once more, it opens its window by what has gone on last.
+                let _ = body.poll_frame(cx);
                 return Poll::Ready(Ok(()));
             }
             match ready!(body.poll_frame(cx)).map_err(PumpError::From)? {

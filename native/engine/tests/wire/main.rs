@@ -34,6 +34,7 @@ mod http2_places;
 mod http2_streams;
 mod http2_uploads;
 mod http2_upstream;
+mod http2_windows;
 mod intercept;
 mod interim;
 mod limits;
