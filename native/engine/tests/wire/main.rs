@@ -29,6 +29,7 @@ mod gateway_protocols;
 mod gateway_token;
 mod harness;
 mod http2;
+mod http2_going_away;
 mod http2_idle;
 mod http2_places;
 mod http2_streams;
