@@ -33,8 +33,8 @@ pub(crate) use sending::Sending;
 pub(crate) use tunnel::Tunnel;
 
 /// Serves a connection until either side ends it. A client without streams is told to go after a while, lest it hold
-/// the connection for ever by answering PINGs; so is one of a gateway that drains. A forward proxy ends everything at
-/// once, and need not watch for it.
+/// the connection for ever by answering PINGs; so is one of a gateway that drains. One that does not answer to that,
+/// and so does not go, is left after as long again. A forward proxy ends everything at once, and need not watch for it.
 pub(crate) async fn serve(
     mut stream: Stream,
     connection: Arc<Connection>,
@@ -49,9 +49,9 @@ pub(crate) async fn serve(
     let _counted = proxy.face.shared().map(|shared| shared.http2.enter());
     drop(fresh);
     let open = Gauge::default();
-    let mut leaving = pin!(leaves(&proxy, &open));
-    let mut gone = pin!(limits::KEEP_ALIVE.until_gone(heard, serving.ping_pong(), || true));
     let mut told = false;
+    let mut leaving = pin!(leaves(&proxy, &open, told));
+    let mut gone = pin!(limits::KEEP_ALIVE.until_gone(heard, serving.ping_pong(), || true));
     loop {
         tokio::select! {
             biased;
@@ -61,9 +61,12 @@ pub(crate) async fn serve(
                 let stream = stream::serve(Arc::clone(&connection), request, reply, open.enter());
                 proxy.tasks.spawn(stream);
             }
-            () = leaving.as_mut(), if !told => {
-                told = true;
+            () = leaving.as_mut() => {
+                if std::mem::replace(&mut told, true) {
+                    return Err(Reason::NO_ERROR.into());
+                }
                 serving.graceful_shutdown();
+                leaving.set(leaves(&proxy, &open, told));
             }
             () = gone.as_mut() => return Err(Reason::NO_ERROR.into()),
         }
@@ -84,11 +87,11 @@ fn builder(proxy: &Proxy) -> Builder {
     builder
 }
 
-/// Ready when a connection is to be told to go.
-async fn leaves(proxy: &Proxy, open: &Gauge) {
+/// Ready when a connection is to be told to go; or, where it has been told, to be left.
+async fn leaves(proxy: &Proxy, open: &Gauge, told: bool) {
     tokio::select! {
         () = idle(open, proxy.timeouts.request_head) => {}
-        () = proxy.draining.cancelled(), if proxy.face.shared().is_some() => {}
+        () = proxy.draining.cancelled(), if !told && proxy.face.shared().is_some() => {}
     }
 }
 

@@ -86,6 +86,18 @@ async fn http2_clients_are_told_to_go_and_their_streams_end_well() {
 }
 
 #[tokio::test]
+async fn an_http2_client_that_does_not_answer_holds_it_until_the_limit() {
+    let proxy = gateway(options());
+    let mut client = proxy.connect().await;
+    client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
+    proxy.until("it is served", |stats| stats.connections == 1).await;
+    let (begun, limit) = (Instant::now(), Duration::from_secs(2));
+    timeout(DEADLINE, drain(&proxy, limit)).await.expect("the limit ends it").unwrap();
+    assert!(begun.elapsed() < 2 * limit, "it took {:?}", begun.elapsed());
+    client.rest().await;
+}
+
+#[tokio::test]
 async fn upgraded_connections_end_at_once_and_other_tunnels_have_until_the_limit() {
     let (proxy, origin) = (gateway(options()), Origin::start().await);
     let [mut upgraded, mut tunnel] = [proxy.connect().await, proxy.connect().await];

@@ -40,6 +40,18 @@ async fn one_without_streams_ends_though_its_client_answers_pings() {
     proxy.until("no connection is left", |stats| stats.connections == 0).await;
 }
 
+/// A graceful end waits for the answer to a PING, so that it knows of all streams.
+#[tokio::test]
+async fn one_whose_client_does_not_answer_is_not_waited_for() {
+    let proxy = impatient();
+    let mut client = proxy.connect().await;
+    client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
+    let told = client.rest().await;
+    let frame = |kind: u8| told.windows(5).any(|bytes| bytes[..2] == [0, 0] && bytes[3] == kind);
+    assert!(frame(7) && frame(6), "no GOAWAY or no PING: {told:?}");
+    proxy.until("no connection is left", |stats| stats.connections == 0).await;
+}
+
 #[tokio::test]
 async fn one_with_a_stream_lasts_and_counts_from_its_end() {
     let (proxy, origin) = (impatient(), Origin::start().await);
