@@ -40,12 +40,18 @@ pub(super) fn serve(
     // Boxed: it is large, and a long response has no use for it.
     let beginning = Box::pin(begin(connection, request, respond, open));
     async move {
-        let Some(answer) = beginning.await else { return };
+        let Some(mut answer) = beginning.await else { return };
         let exchange = answer.exchange.as_ref();
         let released = exchange.map(|exchange| exchange.context().released.clone());
-        let sending = released.unwrap_or_default().run_until_cancelled_owned(answer.send(idle));
-        if let Some(Err(error)) = sending.await {
-            tracing::debug!(%error, "a stream ended early");
+        let sent = {
+            // Pinned here, and below: handed over, it would be copied, and kept twice.
+            let sending = pin!(answer.send(idle));
+            released.unwrap_or_default().run_until_cancelled_owned(sending).await
+        };
+        match sent {
+            Some(Ok(())) => answer.end(),
+            Some(Err(error)) => tracing::debug!(%error, "a stream ended early"),
+            None => {}
         }
     }
 }
@@ -65,7 +71,8 @@ async fn begin(
     match check(&connection, &head).and_then(|()| request::begin(&connection, &head)) {
         Ok(exchange) => {
             let released = exchange.context().released.clone();
-            released.run_until_cancelled(served.carry_out(&exchange, head)).await?
+            let carrying_out = pin!(served.carry_out(&exchange, head));
+            released.run_until_cancelled(carrying_out).await?
         }
         Err(error) => served.answer(request::refuse(&connection, &error), None),
     }
@@ -138,7 +145,7 @@ struct Answer {
 
 impl Answer {
     /// Sends the body to its end, unless nothing moves for too long.
-    async fn send(mut self, idle: Option<Duration>) -> io::Result<()> {
+    async fn send(&mut self, idle: Option<Duration>) -> io::Result<()> {
         let exchange = self.exchange.clone();
         let exchange = exchange.as_deref();
         let mut seen = exchange.map(Exchange::moved);
@@ -159,14 +166,16 @@ impl Answer {
                 Err(io::ErrorKind::TimedOut.into())
             })
         })
-        .await?;
-        if let Some(exchange) = exchange {
+        .await
+    }
+
+    fn end(self) {
+        if let Some(exchange) = self.exchange {
             exchange.completed();
         }
         if let Body::Http1(relay) = self.body {
             relay.finish();
         }
-        Ok(())
     }
 
     fn poll_body(
