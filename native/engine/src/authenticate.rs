@@ -48,6 +48,13 @@ impl Memory {
         Ok(carrier)
     }
 
+    /// What carries its exchanges has something to do, though there is none.
+    pub(crate) fn begin(&self) {
+        if let Some((_, carrier)) = &self.0 {
+            carrier.begin();
+        }
+    }
+
     /// For a connection whose context is known without credentials.
     pub(crate) fn of(
         &mut self,

@@ -110,6 +110,12 @@ impl Connection {
         self.fresh.lock().take()
     }
 
+    /// Its client is given a moment to notice that it ends: a drain waits for that, until what this returns is dropped.
+    pub(crate) fn leaves(&self) -> Counted {
+        self.memory.lock().begin();
+        self.proxy.counters.leaving.enter()
+    }
+
     /// What the tunnel around this connection was opened to.
     pub(crate) fn tunnel(&self) -> Option<&Target> {
         match &self.identity {

@@ -41,6 +41,8 @@ pub(crate) struct Counters {
     pub(crate) connections: Gauge,
     /// Those of them that have been accepted, and not answered yet.
     pub(crate) fresh: Gauge,
+    /// Those of them that end, and are given a moment for that.
+    pub(crate) leaving: Gauge,
     pub(crate) requests: Gauge,
     pub(crate) tunnels: Gauge,
     pub(crate) upstream_connections: Gauge,

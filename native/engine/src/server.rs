@@ -218,10 +218,10 @@ impl Proxy {
     fn is_drained(&self, has_time: bool) -> bool {
         // In the order in which a connection passes from one to the next: it is counted there before it leaves here.
         let is_closed = self.arriving.now() == 0;
-        let Counters { requests, tunnels, fresh, .. } = &self.counters;
+        let Counters { requests, tunnels, fresh, leaving, .. } = &self.counters;
         let fresh = if has_time { fresh.now() } else { 0 };
         let http2 = self.face.shared().map_or(0, |shared| shared.http2.now());
-        let busy = fresh + http2 + requests.now() + tunnels.now();
+        let busy = fresh + http2 + requests.now() + tunnels.now() + leaving.now();
         self.stopping.is_cancelled() || (is_closed && busy == 0)
     }
 

@@ -69,7 +69,11 @@ pub(crate) async fn serve(stream: Stream, connection: Arc<Connection>) -> io::Re
         client.keep_alive &= !connection.proxy.is_ending();
         match client.answer(response, connection.proxy.timeouts.idle).await? {
             After::Keep => drop(fresh.take()),
-            After::Close => return client.linger().await,
+            After::Close => {
+                // What is still being sent to us would be answered by a reset, and the response be lost.
+                let _leaving = (!client.wire.has_received()).then(|| connection.leaves());
+                return client.linger().await;
+            }
             After::Switch(switch) => {
                 let stream = client.wire.into_stream();
                 switch.spawn(stream);

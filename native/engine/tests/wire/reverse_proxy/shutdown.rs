@@ -4,11 +4,14 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tabport_engine::{Access, Event, Face, GatewayOptions, Phase, ServerOptions, Token};
+use tabport_engine::{
+    Access, BufferLimits, Event, Face, GatewayOptions, Phase, ReverseProxyOptions, ServerOptions,
+    Token,
+};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::{Instant, timeout};
 
-use super::{options, set_up};
+use super::{options, set_up, start};
 use crate::gateway::{gateway, options as gateway_options};
 use crate::gateway_drain::{drain, is_refused};
 use crate::harness::{DEADLINE, Origin, Proxy, field, status};
@@ -123,6 +126,26 @@ async fn row_42_and_44_a_client_that_has_just_connected_is_answered() {
     upstream.answer("ok").await;
     let (head, body) = client.response().await;
     assert_eq!((field(&head, "connection"), &*body), (Some("close"), "ok"));
+    timeout(DEADLINE / 2, draining).await.expect("it has ended").unwrap();
+}
+
+/// Closed at once, its connection would be reset, and what it has been answered might be lost.
+#[tokio::test]
+async fn row_42_a_client_that_still_sends_has_time_to_hear_its_answer() {
+    let buffer_requests = Some(BufferLimits { body: 8, all: 8 });
+    let proxy =
+        start(ReverseProxyOptions { buffer_requests, ..options("http://upstream.invalid") });
+    let mut client = proxy.connect().await;
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+    let draining = drain(&proxy, DEADLINE);
+    is_refused(&proxy).await;
+    client.send("9\r\nnine long\r\n").await;
+    for _ in 0..15 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        client.send("1\r\nx\r\n").await;
+    }
+    assert_eq!(status(&client.response().await.0), 413);
+    drop(client);
     timeout(DEADLINE / 2, draining).await.expect("it has ended").unwrap();
 }
 
