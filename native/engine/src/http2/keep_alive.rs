@@ -4,7 +4,7 @@ use std::future::pending;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,26 +12,52 @@ use h2::{Ping, PingPong};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
+use super::parting::Parting;
 use crate::stream::Stream;
 
 /// A stream that notes when something has come: whatever it is, the peer is there.
 pub(crate) struct Watched {
     stream: Stream,
     heard: Heard,
+    /// A client's.
+    parting: Option<Parting>,
 }
 
-/// When something was heard last.
+/// When something was heard last, and what else is known of how far the peer has come.
 #[derive(Clone)]
-pub(crate) struct Heard {
+pub(crate) struct Heard(Arc<Marks>);
+
+struct Marks {
     begun: Instant,
     /// Milliseconds after that.
-    last: Arc<AtomicU64>,
+    last: AtomicU64,
+    /// Whether there is something that the peer has not taken yet.
+    behind: AtomicBool,
+    /// Whether it has had time to read all that it was sent.
+    rests: AtomicBool,
 }
 
 impl Watched {
     pub(crate) fn new(stream: Stream) -> (Self, Heard) {
-        let heard = Heard { begun: Instant::now(), last: Arc::default() };
-        (Self { stream, heard: heard.clone() }, heard)
+        let marks = Marks {
+            begun: Instant::now(),
+            last: AtomicU64::default(),
+            behind: AtomicBool::default(),
+            rests: AtomicBool::default(),
+        };
+        let heard = Heard(Arc::new(marks));
+        (Self { stream, heard: heard.clone(), parting: None }, heard)
+    }
+
+    /// The same for a client's, which is given time to read to the end.
+    pub(super) fn of_client(stream: Stream) -> (Self, Heard) {
+        let (watched, heard) = Self::new(stream);
+        (Self { parting: Some(Parting::default()), ..watched }, heard)
+    }
+
+    fn sent<T>(&self, sent: Poll<T>) -> Poll<T> {
+        self.heard.0.behind.store(sent.is_pending(), Relaxed);
+        sent
     }
 }
 
@@ -89,12 +115,26 @@ impl Heard {
     }
 
     fn last(&self) -> Instant {
-        self.begun + Duration::from_millis(self.last.load(Relaxed))
+        self.0.begun + Duration::from_millis(self.0.last.load(Relaxed))
+    }
+
+    pub(super) fn is_silent_for(&self, time: Duration) -> bool {
+        self.last().elapsed() >= time
+    }
+
+    /// Whether the peer does not take what it is sent.
+    pub(super) fn is_behind(&self) -> bool {
+        self.0.behind.load(Relaxed)
+    }
+
+    /// Says whether it has had time to read all that it was sent: its connection can be closed then without a delay.
+    pub(super) fn rests(&self, rests: bool) {
+        self.0.rests.store(rests, Relaxed);
     }
 
     fn again(&self) {
-        let after = self.begun.elapsed().as_millis();
-        self.last.store(u64::try_from(after).unwrap_or_default(), Relaxed);
+        let after = self.0.begun.elapsed().as_millis();
+        self.0.last.store(u64::try_from(after).unwrap_or_default(), Relaxed);
     }
 }
 
@@ -118,7 +158,8 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let sent = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.sent(sent)
     }
 
     fn poll_write_vectored(
@@ -126,7 +167,8 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let sent = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.sent(sent)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -134,11 +176,16 @@ impl AsyncWrite for Watched {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let sent = Pin::new(&mut self.stream).poll_flush(cx);
+        self.sent(sent)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let Self { stream, heard, parting } = &mut *self;
+        match parting {
+            Some(parting) if !heard.0.rests.load(Relaxed) => parting.poll(cx, stream),
+            _ => Pin::new(stream).poll_shutdown(cx),
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 mod keep_alive;
 pub(crate) mod limits;
 mod malformed;
+mod parting;
 mod received;
 mod reply;
 mod sending;
@@ -26,6 +27,7 @@ use crate::connection::Connection;
 use crate::counters::Gauge;
 use crate::server::Proxy;
 use crate::stream::Stream;
+use keep_alive::Heard;
 pub(crate) use keep_alive::Watched;
 pub(crate) use received::Received;
 pub(crate) use reply::{Interim, Reply};
@@ -33,8 +35,8 @@ pub(crate) use sending::Sending;
 pub(crate) use tunnel::Tunnel;
 
 /// Serves a connection until either side ends it. A client without streams is told to go after a while, lest it hold
-/// the connection for ever by answering PINGs; so is one of a gateway that drains. One that does not answer to that,
-/// and so does not go, is left after as long again. A forward proxy ends everything at once, and need not watch for it.
+/// the connection for ever by answering PINGs; so is one of a server that drains. One that does not answer to that, and
+/// so does not go, is left in the end. A forward proxy ends everything at once, and need not watch for it.
 pub(crate) async fn serve(
     mut stream: Stream,
     connection: Arc<Connection>,
@@ -44,29 +46,33 @@ pub(crate) async fn serve(
     let begun = timeout(limit, malformed::begins_with_settings(&mut stream)).await;
     let Ok(Ok(true)) = begun else { return Ok(()) };
     let fresh = connection.take_fresh();
-    let (stream, heard) = Watched::new(stream);
+    let (stream, heard) = Watched::of_client(stream);
     let mut serving = builder(&proxy).handshake::<_, Bytes>(stream).await?;
     let _counted = proxy.face.shared().map(|shared| shared.http2.enter());
     drop(fresh);
     let open = Gauge::default();
-    let mut told = false;
-    let mut leaving = pin!(leaves(&proxy, &open, told));
-    let mut gone = pin!(limits::KEEP_ALIVE.until_gone(heard, serving.ping_pong(), || true));
+    let mut leaving = pin!(leaves(&proxy, &open));
+    let mut overdue = pin!(overdue(&proxy, &open, &heard));
+    let mut gone = pin!(limits::KEEP_ALIVE.until_gone(heard.clone(), serving.ping_pong(), || true));
+    let (mut told, mut left) = (false, false);
     loop {
         tokio::select! {
             biased;
             accepted = serving.accept() => {
                 let Some(accepted) = accepted else { return Ok(()) };
                 let (request, reply) = accepted?;
+                heard.rests(false);
                 let stream = stream::serve(Arc::clone(&connection), request, reply, open.enter());
                 proxy.tasks.spawn(stream);
             }
-            () = leaving.as_mut() => {
-                if std::mem::replace(&mut told, true) {
-                    return Err(Reason::NO_ERROR.into());
-                }
+            () = leaving.as_mut(), if !told => {
+                told = true;
+                heard.rests(open.now() == 0 && heard.is_silent_for(parting::SILENCE));
                 serving.graceful_shutdown();
-                leaving.set(leaves(&proxy, &open, told));
+            }
+            () = overdue.as_mut(), if told && !left => {
+                left = true;
+                serving.abrupt_shutdown(Reason::NO_ERROR);
             }
             () = gone.as_mut() => return Err(Reason::NO_ERROR.into()),
         }
@@ -87,11 +93,28 @@ fn builder(proxy: &Proxy) -> Builder {
     builder
 }
 
-/// Ready when a connection is to be told to go; or, where it has been told, to be left.
-async fn leaves(proxy: &Proxy, open: &Gauge, told: bool) {
+/// Ready when a connection is to be told to go.
+async fn leaves(proxy: &Proxy, open: &Gauge) {
     tokio::select! {
         () = idle(open, proxy.timeouts.request_head) => {}
-        () = proxy.draining.cancelled(), if !told && proxy.face.shared().is_some() => {}
+        () = proxy.draining.cancelled(), if proxy.face.shared().is_some() => {}
+    }
+}
+
+/// Ready when a client that was told to go is not waited for any longer. It has had time to say that it knows, has no
+/// stream, and has taken all that it was sent; some only look when they ask again.
+async fn overdue(proxy: &Proxy, open: &Gauge, heard: &Heard) {
+    const MOMENT: Duration = Duration::from_millis(100);
+    let in_drain = async {
+        proxy.draining.cancelled().await;
+        idle(open, MOMENT).await;
+    };
+    tokio::select! {
+        () = idle(open, proxy.timeouts.request_head) => {}
+        () = in_drain => {}
+    }
+    while heard.is_behind() {
+        idle(open, MOMENT).await;
     }
 }
 
