@@ -137,6 +137,16 @@ impl Stream {
         }
     }
 
+    /// Whether the peer has broken the connection off. Nothing has to be read to find out: then it takes no write, not
+    /// even an empty one. An HTTP/2 stream is told by its connection.
+    pub(crate) fn is_broken(&mut self, cx: &mut Context<'_>) -> bool {
+        match &mut self.io {
+            Io::Tcp(tcp) => matches!(Pin::new(tcp).poll_write(cx, &[]), Poll::Ready(Err(_))),
+            Io::Tls(tls) => tls.get_mut().0.is_broken(cx),
+            Io::Http2(_) => false,
+        }
+    }
+
     /// Whether the peer has ended the connection, or said something, as far as the system knows.
     pub(crate) fn is_readable(&self) -> bool {
         let tcp = match &self.io {

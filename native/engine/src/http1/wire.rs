@@ -118,10 +118,9 @@ impl Wire {
         self.stream.poll_read_more(cx, &mut self.unread, limit)
     }
 
-    /// Whether the peer has broken the connection off. Nothing has to be read to find out: then it takes no write, not
-    /// even an empty one.
+    /// Whether the peer has broken the connection off.
     pub(super) fn is_broken(&mut self, cx: &mut Context<'_>) -> bool {
-        matches!(Pin::new(&mut self.stream).poll_write(cx, &[]), Poll::Ready(Err(_)))
+        self.stream.is_broken(cx)
     }
 
     /// Sends what waits to be sent.

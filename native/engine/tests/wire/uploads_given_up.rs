@@ -3,7 +3,7 @@
 
 use h2::Reason;
 use http::{Method, Response};
-use tabport_engine::Timeouts;
+use tabport_engine::{ServerOptions, Timeouts};
 
 use crate::harness::{Context, Origin, Peer, Proxy};
 use crate::http2_upstream::{URL, Upstream, accept, next, set_up_with};
@@ -41,6 +41,22 @@ async fn to_http_1_1_before_the_answer_and_once_it_has_begun() {
         client.reset();
         is_forgotten(&proxy).await;
     }
+}
+
+#[tokio::test]
+async fn inside_tls() {
+    let options = ServerOptions { secure: true, ..ServerOptions::default() };
+    let (proxy, origin) = (Proxy::with(options), Origin::start().await);
+    let context = proxy.context();
+    let mut client = proxy.connect_securely(&[]).await;
+    let post = format!("POST {}", origin.url());
+    client.send(context.ask(&post, "Content-Length: 1073741824\r\n")).await;
+    client.fill().await;
+    let mut upstream = origin.accept().await;
+    upstream.head().await;
+    client.0.get_ref().0.set_zero_linger().unwrap();
+    drop(client);
+    is_forgotten(&proxy).await;
 }
 
 #[tokio::test]
