@@ -34,10 +34,10 @@ async function runAll({ paths, tunnels }) {
   forgetReports()
   const verdicts = []
   let direct
-  for (const { name, port } of paths) {
+  for (const { name, open } of paths) {
     await step(name, async () => {
       const before = tunnels()
-      const found = await runSuite(name, port, cases)
+      const found = await runSuite(name, await open(), cases)
       const verdict = judge(name, found, direct && { found: direct, tunnels: tunnels() - before })
       direct ??= found
       verdicts.push(verdict)

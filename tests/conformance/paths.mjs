@@ -24,22 +24,27 @@ const WAYS = [
   { name: 'extended CONNECT inside TLS', bridge: extendedConnectBridge, tab: ROUTED },
 ]
 
-/** Starts an echo server, a proxy, and the ways there. `tunnels` tells how many the proxy has opened. */
+/**
+ * Starts an echo server and a proxy. A way there is opened when it is its turn, and gives its port: the proxy tells a client
+ * of HTTP/2 to go that asks for nothing for a minute. `tunnels` tells how many the proxy has opened.
+ */
 export async function openPaths() {
   const echo = await startEcho()
   const proxy = await ProxyServer.listen()
   const bridges = []
-  for (const [id, { bridge, tab }] of WAYS.entries()) {
+  const open = async ({ bridge, tab }, id) => {
     const { username, password } = proxy.createContext(id, tab.route)
     const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
     const ca = proxy.certificateAuthority().pem
     const authority = `${tab.asks}:${echo.address().port}`
-    bridges.push(await bridge({ port: proxy.port(), ca, authorization, authority }))
+    const opened = await bridge({ port: proxy.port(), ca, authorization, authority })
+    bridges.push(opened)
+    return opened.port
   }
   return {
     paths: [
-      { name: DIRECT, port: echo.address().port },
-      ...WAYS.map(({ name }, index) => ({ name, port: bridges[index].port })),
+      { name: DIRECT, open: () => echo.address().port },
+      ...WAYS.map((way, id) => ({ name: way.name, open: () => open(way, id) })),
     ],
     tunnels: () => proxy.stats().total.tunnels,
     close: async () => {
