@@ -253,7 +253,8 @@ describe.skipIf(cannotRun)(title('recipes'), () => {
     expect(seen).toEqual({ contexts: 1, address: seen.proxy, proxy: seen.proxy })
   })
 
-  test('a service worker’s requests take the route, on http too', async () => {
+  // Electron 9 has once not started a worker, in dozens of runs: it is given a second chance.
+  test('a service worker’s requests take the route, on http too', { retry: 1, timeout: 30_000 }, async () => {
     const text = await electron.evaluate(async ({ state }, { url, routes }) => {
       const { webContents } = await state
         .recipe('windows')
@@ -261,7 +262,7 @@ describe.skipIf(cannotRun)(title('recipes'), () => {
       return webContents.executeJavaScript(`(async () => {
         const controlled = new Promise((resolve) => { navigator.serviceWorker.oncontrollerchange = resolve })
         await navigator.serviceWorker.register('/worker.js')
-        await controlled
+        if (!navigator.serviceWorker.controller) await controlled
         return (await fetch('/worked')).text()
       })()`)
     }, world())
